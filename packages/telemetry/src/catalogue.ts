@@ -1,0 +1,98 @@
+import { denialReasons } from '@authserver/oauth';
+
+/**
+ * Every metric this server emits, declared once. Names are a public contract.
+ *
+ * A label's values are a closed list, or `open` when they are decided elsewhere but bounded all the same (a route
+ * template, a status). No label ever carries an id, an address or a text a caller chose.
+ */
+type Labels = Readonly<Record<string, readonly string[] | 'open'>>;
+export type MetricSpec = { type: 'counter' | 'gauge' | 'histogram'; name: string; help: string; labels: Labels };
+
+const counter = <L extends Labels>(name: string, help: string, labels: L) =>
+  ({ type: 'counter', name, help, labels }) as const;
+const gauge = <L extends Labels>(name: string, help: string, labels: L) =>
+  ({ type: 'gauge', name, help, labels }) as const;
+const histogram = <L extends Labels>(name: string, help: string, labels: L) =>
+  ({ type: 'histogram', name, help, labels }) as const;
+
+/** Buckets of every `_duration_seconds`, in seconds. */
+export const durationBuckets = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+const grantTypeLabel = ['authorization_code', 'refresh_token', 'client_credentials'] as const;
+
+export const catalogue = {
+  tokensIssued: counter('authserver_tokens_issued_total', 'Access tokens issued, by any grant.', {
+    grant_type: grantTypeLabel,
+  }),
+  tokensRefreshed: counter('authserver_tokens_refreshed_total', 'Refresh token grants that succeeded.', {}),
+  tokensRevoked: counter('authserver_tokens_revoked_total', 'Revocations that changed a row.', {
+    reason: ['family_revocation', 'code_reuse', 'explicit', 'explicit_machine'],
+  }),
+  authDenied: counter('authserver_auth_denied_total', 'Requests denied, by our private reason.', {
+    reason: denialReasons,
+  }),
+  clientsRegistered: counter('authserver_clients_registered_total', 'Clients registered.', {
+    source: ['dcr', 'admin'],
+  }),
+  consentDecisions: counter('authserver_consent_decisions_total', 'Decisions on the consent page.', {
+    decision: ['granted', 'denied'],
+  }),
+  loginAttempts: counter('authserver_login_attempts_total', 'Login form submissions.', {
+    outcome: ['success', 'failure'],
+  }),
+  refreshReuse: counter(
+    'authserver_refresh_token_reuse_total',
+    'Refresh tokens presented again outside the reuse window; each revoked its family.',
+    {},
+  ),
+  codeReuse: counter('authserver_auth_code_reuse_total', 'Authorization codes presented again.', {
+    verifier: ['valid', 'invalid'],
+  }),
+  introspections: counter('authserver_introspection_total', 'Introspection answers.', { active: ['true', 'false'] }),
+  keyRotations: counter('authserver_key_rotation_total', 'Signing key rotations.', {}),
+  clientCredentialsIssued: counter('authplane_client_credentials_issued_total', 'Machine tokens issued.', {}),
+  clientCredentialsDenied: counter('authplane_client_credentials_denied_total', 'Machine tokens denied.', {
+    reason: denialReasons,
+  }),
+  resourceServerOps: counter('authplane_resource_server_ops_total', 'Changes to resources by the admin API.', {
+    op: ['create', 'update', 'delete'],
+  }),
+  httpRequests: counter('authserver_http_requests_total', 'HTTP requests.', {
+    method: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'other'],
+    path: 'open',
+    status: 'open',
+  }),
+  httpDuration: histogram('authserver_http_request_duration_seconds', 'HTTP request latency.', {
+    method: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'other'],
+    path: 'open',
+    status: 'open',
+  }),
+  issuanceDuration: histogram('authserver_token_issuance_duration_seconds', 'Token request, received to answered.', {
+    grant_type: grantTypeLabel,
+  }),
+  authFlowDuration: histogram(
+    'authserver_auth_flow_duration_seconds',
+    'Authorization request, received to answered.',
+    {},
+  ),
+  introspectionDuration: histogram('authserver_introspection_duration_seconds', 'Introspection call latency.', {}),
+  keyReloadDuration: histogram('authserver_key_reload_duration_seconds', 'Reload of the signing keys.', {}),
+  dbDuration: histogram('authserver_db_operation_duration_seconds', 'Database statements, queueing included.', {
+    operation: 'open',
+    store: ['postgres'],
+  }),
+  changePropagation: histogram(
+    'authserver_change_propagation_seconds',
+    'Commit of a change to its application in this process.',
+    { kind: 'open' },
+  ),
+  activeClients: gauge('authserver_active_clients', 'Clients with status active, counted in the database.', {}),
+  activeFamilies: gauge(
+    'authserver_active_token_families',
+    'Refresh token families neither revoked nor expired, counted in the database.',
+    {},
+  ),
+} satisfies Record<string, MetricSpec>;
+
+export type Catalogue = typeof catalogue;

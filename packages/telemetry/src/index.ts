@@ -1,0 +1,5 @@
+export * from './audit.ts';
+export * from './catalogue.ts';
+export * from './logger.ts';
+export * from './metrics.ts';
+export * from './version.ts';

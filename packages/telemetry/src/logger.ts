@@ -1,0 +1,38 @@
+import { createRequire } from 'node:module';
+import { pino } from 'pino';
+
+export type Logger = pino.Logger;
+export type LogOptions = { level: string; format: 'json' | 'text'; stdout: boolean; component?: string };
+
+/**
+ * The process logger. Nothing secret is handed to it in the first place; the redaction list is the second fence, for
+ * headers that a library may attach.
+ *
+ * In text format lines are written synchronously and are meant for a person at a terminal.
+ */
+export const createLogger = (options: LogOptions): Logger => {
+  const settings = {
+    level: options.stdout ? options.level : 'silent',
+    base: { service: 'authserver', ...(options.component ? { component: options.component } : {}) },
+    timestamp: pino.stdTimeFunctions.isoTime,
+    formatters: { level: (label: string) => ({ level: label }) },
+    redact: {
+      paths: [
+        'req.headers',
+        'headers',
+        'password',
+        'token',
+        'secret',
+        '*.password',
+        '*.token',
+        '*.secret',
+        '*.authorization',
+      ],
+      censor: '[redacted]',
+    },
+  };
+  if (options.format === 'json') return pino(settings);
+  const { PinoPretty } = createRequire(import.meta.url)('pino-pretty') as typeof import('pino-pretty');
+  const pretty = PinoPretty({ sync: true, ignore: 'service,hostname,pid', translateTime: 'SYS:HH:MM:ss.l' });
+  return pino(settings, pretty);
+};

@@ -1,0 +1,55 @@
+import client from 'prom-client';
+import { type Catalogue, catalogue, durationBuckets, type MetricSpec } from './catalogue.ts';
+
+type LabelValue<V> = V extends readonly (infer T extends string)[] ? T : string;
+type LabelValues<S extends MetricSpec> = { [K in keyof S['labels']]: LabelValue<S['labels'][K]> };
+type Labelled<S extends MetricSpec, Value extends unknown[]> = keyof S['labels'] extends never
+  ? (...args: Value) => void
+  : (labels: LabelValues<S>, ...args: Value) => void;
+
+type Metric<S extends MetricSpec> = S['type'] extends 'counter'
+  ? { inc: Labelled<S, [value?: number]> }
+  : S['type'] extends 'histogram'
+    ? { observe: Labelled<S, [seconds: number]> }
+    : {
+        set: Labelled<S, [value: number]>;
+        /** Reads the value when somebody scrapes; a failure leaves the last one and never fails the scrape. */
+        collectWith(read: () => Promise<number>): void;
+      };
+
+export type Metrics = { [K in keyof Catalogue]: Metric<Catalogue[K]> } & {
+  /** The Prometheus text format, version 0.0.4. */
+  render(): Promise<{ contentType: string; body: string }>;
+};
+
+/** One registry for the process, holding the whole catalogue. */
+export const createMetrics = (): Metrics => {
+  const registry = new client.Registry();
+  client.collectDefaultMetrics({ register: registry });
+  const declared = Object.fromEntries(
+    Object.entries<MetricSpec>(catalogue).map(([key, spec]) => [key, register(spec, registry)]),
+  );
+  return {
+    ...declared,
+    render: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
+  } as unknown as Metrics;
+};
+
+const register = (spec: MetricSpec, registry: client.Registry): unknown => {
+  const common = { name: spec.name, help: spec.help, labelNames: Object.keys(spec.labels), registers: [registry] };
+  if (spec.type === 'counter') return new client.Counter(common);
+  if (spec.type === 'histogram') return new client.Histogram({ ...common, buckets: durationBuckets });
+  let read: (() => Promise<number>) | undefined;
+  const gauge = new client.Gauge({
+    ...common,
+    async collect() {
+      const value = await read?.().catch(() => undefined);
+      if (value !== undefined) this.set(value);
+    },
+  });
+  return Object.assign(gauge, {
+    collectWith: (reader: () => Promise<number>) => {
+      read = reader;
+    },
+  });
+};

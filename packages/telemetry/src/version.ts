@@ -1,0 +1,2 @@
+/** Version of this release; the same as in every package.json. */
+export const version = '0.1.0';

@@ -1,0 +1,160 @@
+import type { AuthMethod, GrantType } from '@authserver/oauth';
+import type { Queryable, Row } from '../db.ts';
+
+export type ClientStatus = 'active' | 'suspended' | 'revoked';
+export type RegistrationSource = 'admin' | 'dcr' | 'cimd';
+
+export type Client = {
+  clientId: string;
+  clientName: string;
+  redirectUris: readonly string[];
+  grantTypes: readonly GrantType[];
+  responseTypes: readonly string[];
+  tokenEndpointAuthMethod: AuthMethod;
+  applicationType: 'web' | 'native';
+  /** Upper bound of the scopes this client may ever get; empty means no bound for user grants, nothing for machine grants. */
+  ceiling: readonly string[];
+  status: ClientStatus;
+  registrationSource: RegistrationSource;
+  cimdUrl: string | undefined;
+  agent: boolean;
+  agentDescription: string;
+  /** Hashes of the secrets that are valid now or until their `expiresAt`. */
+  secrets: readonly { hash: Buffer; expiresAt: Date | undefined }[];
+  version: number;
+  createdAt: Date;
+  updatedAt: Date;
+};
+
+export type NewClient = Omit<Client, 'secrets' | 'version' | 'createdAt' | 'updatedAt' | 'status'>;
+
+const columns = `client_id, client_name, redirect_uris, grant_types, response_types, token_endpoint_auth_method,
+  application_type, ceiling, status, registration_source, cimd_url, agent, agent_description, version, created_at,
+  updated_at, (select coalesce(json_agg(json_build_object('hash', encode(secret_hash, 'hex'), 'expires_at', expires_at)), '[]')
+                 from client_secrets s where s.client_id = clients.client_id) as secrets`;
+
+export const clients = (db: Queryable) => ({
+  async find(clientId: string): Promise<Client | undefined> {
+    const { rows } = await db.query('client_find', `select ${columns} from clients where client_id = $1`, [clientId]);
+    return rows.map(toClient)[0];
+  },
+
+  /** Newest last. `total` counts the filter, not the page. */
+  async list(
+    filter: { status?: ClientStatus; source?: RegistrationSource },
+    page: { limit: number; offset: number },
+  ): Promise<{ rows: Client[]; total: number }> {
+    const { rows } = await db.query<Row>(
+      'client_list',
+      `select ${columns}, count(*) over () as total from clients
+        where ($1::text is null or status = $1) and ($2::text is null or registration_source = $2)
+        order by created_at, client_id limit $3 offset $4`,
+      [filter.status ?? null, filter.source ?? null, page.limit, page.offset],
+    );
+    return { rows: rows.map(toClient), total: Number(rows[0]?.total ?? 0) };
+  },
+
+  async insert(client: NewClient): Promise<Client> {
+    const { rows } = await db.query(
+      'client_insert',
+      `insert into clients (client_id, client_name, redirect_uris, grant_types, response_types, token_endpoint_auth_method,
+         application_type, ceiling, registration_source, cimd_url, agent, agent_description)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) returning ${columns}`,
+      [
+        client.clientId,
+        client.clientName,
+        client.redirectUris,
+        client.grantTypes,
+        client.responseTypes,
+        client.tokenEndpointAuthMethod,
+        client.applicationType,
+        client.ceiling,
+        client.registrationSource,
+        client.cimdUrl ?? null,
+        client.agent,
+        client.agentDescription,
+      ],
+    );
+    return toClient(rows[0] as Row);
+  },
+
+  /** `undefined` when the row is gone or its version moved on. */
+  async update(client: Client): Promise<Client | undefined> {
+    const { rows } = await db.query(
+      'client_update',
+      `update clients set client_name = $3, redirect_uris = $4, grant_types = $5, ceiling = $6,
+              version = version + 1, updated_at = now()
+        where client_id = $1 and version = $2 returning ${columns}`,
+      [client.clientId, client.version, client.clientName, client.redirectUris, client.grantTypes, client.ceiling],
+    );
+    return rows.map(toClient)[0];
+  },
+
+  /** Moves a client along its states; `undefined` when it is in none of `from`. */
+  async setStatus(clientId: string, from: readonly ClientStatus[], to: ClientStatus): Promise<Client | undefined> {
+    const { rows } = await db.query(
+      'client_set_status',
+      `update clients set status = $3, version = version + 1, updated_at = now()
+        where client_id = $1 and status = any($2) returning ${columns}`,
+      [clientId, from, to],
+    );
+    return rows.map(toClient)[0];
+  },
+
+  async delete(clientId: string): Promise<boolean> {
+    const { rowCount } = await db.query('client_delete', 'delete from clients where client_id = $1', [clientId]);
+    return rowCount === 1;
+  },
+
+  /** The new secret is the only one from here on. */
+  async replaceSecret(clientId: string, secretHash: Buffer): Promise<void> {
+    await db.query(
+      'client_replace_secret',
+      `with gone as (delete from client_secrets where client_id = $1)
+       insert into client_secrets (client_id, secret_hash) values ($1, $2)`,
+      [clientId, secretHash],
+    );
+  },
+
+  /** Live things a deletion would end: refresh families, and tokens that were issued to the client alone. */
+  async countLive(clientId: string, now: Date): Promise<{ families: number; tokens: number }> {
+    const { rows } = await db.query<{ families: string; tokens: string }>(
+      'client_count_live',
+      `select (select count(*) from token_families
+                where client_id = $1 and revoked_at is null and expires_at > $2) as families,
+              (select count(*) from issuances
+                where client_id = $1 and family_id is null and revoked_at is null and expires_at > $2
+                  and id >= uuidv7_floor($2::timestamptz - interval '31 days')) as tokens`,
+      [clientId, now],
+    );
+    return { families: Number(rows[0]?.families), tokens: Number(rows[0]?.tokens) };
+  },
+
+  async countActive(): Promise<number> {
+    const { rows } = await db.query('client_count_active', `select count(*) as n from clients where status = 'active'`);
+    return Number(rows[0]?.n);
+  },
+});
+
+const toClient = (row: Row): Client => ({
+  clientId: row.client_id as string,
+  clientName: row.client_name as string,
+  redirectUris: row.redirect_uris as string[],
+  grantTypes: row.grant_types as GrantType[],
+  responseTypes: row.response_types as string[],
+  tokenEndpointAuthMethod: row.token_endpoint_auth_method as AuthMethod,
+  applicationType: row.application_type as 'web' | 'native',
+  ceiling: row.ceiling as string[],
+  status: row.status as ClientStatus,
+  registrationSource: row.registration_source as RegistrationSource,
+  cimdUrl: (row.cimd_url as string | null) ?? undefined,
+  agent: row.agent as boolean,
+  agentDescription: row.agent_description as string,
+  secrets: (row.secrets as { hash: string; expires_at: string | null }[]).map((secret) => ({
+    hash: Buffer.from(secret.hash, 'hex'),
+    expiresAt: secret.expires_at ? new Date(secret.expires_at) : undefined,
+  })),
+  version: row.version as number,
+  createdAt: row.created_at as Date,
+  updatedAt: row.updated_at as Date,
+});

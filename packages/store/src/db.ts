@@ -1,0 +1,95 @@
+import pg from 'pg';
+import { StoreUnavailable, toStoreError } from './errors.ts';
+
+export type Row = Record<string, unknown>;
+export type Result<R> = { rows: R[]; rowCount: number };
+
+/**
+ * Something statements run on: the pool, or one transaction.
+ *
+ * `operation` names the statement in metrics and is the name it is prepared under, so it is unique per text.
+ */
+export type Queryable = {
+  query<R extends Row = Row>(operation: string, text: string, values?: readonly unknown[]): Promise<Result<R>>;
+};
+
+export type Database = Queryable & {
+  /** Runs `work` in one transaction: committed when it resolves, rolled back when it throws. */
+  transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T>;
+  /** A statement that must not be prepared, such as one made of parts. */
+  end(): Promise<void>;
+};
+
+export type DatabaseOptions = {
+  dsn: string;
+  maxConnections: number;
+  minConnections?: number;
+  idleTimeoutSeconds?: number;
+  maxLifetimeSeconds?: number;
+  applicationName: string;
+  /** Told the time of every statement, waiting for a connection included. */
+  onQuery?: (operation: string, seconds: number) => void;
+};
+
+/**
+ * The pool. A caller never waits long: no connection within 900 ms, or no answer within 5 s, is `StoreUnavailable`,
+ * which becomes 503 with `Retry-After`.
+ */
+export const openDatabase = (options: DatabaseOptions): Database => {
+  const pool = new pg.Pool({
+    connectionString: options.dsn,
+    max: options.maxConnections,
+    min: options.minConnections ?? 0,
+    idleTimeoutMillis: (options.idleTimeoutSeconds ?? 1800) * 1000,
+    maxLifetimeSeconds: options.maxLifetimeSeconds ?? 3600,
+    connectionTimeoutMillis: 900,
+    application_name: options.applicationName,
+    statement_timeout: 5_000,
+    query_timeout: 6_000,
+    keepAlive: true,
+  });
+  // A connection that breaks while idle is reported here and replaced by the pool; unheard, it would end the process.
+  pool.on('error', () => {});
+
+  const timed = async <T>(operation: string, work: () => Promise<T>): Promise<T> => {
+    const start = performance.now();
+    try {
+      return await work();
+    } catch (error) {
+      throw toStoreError(error);
+    } finally {
+      options.onQuery?.(operation, (performance.now() - start) / 1000);
+    }
+  };
+
+  const on = (runner: { query: (config: pg.QueryConfig) => Promise<pg.QueryResult> }): Queryable => ({
+    query: <R extends Row>(operation: string, text: string, values: readonly unknown[] = []) =>
+      timed(operation, async () => {
+        const { rows, rowCount } = await runner.query({ name: operation, text, values: values as unknown[] });
+        return { rows: rows as R[], rowCount: rowCount ?? 0 };
+      }),
+  });
+
+  return {
+    ...on(pool),
+    async transaction(work) {
+      const connection = await timed('connect', () => pool.connect());
+      let broken: Error | undefined;
+      try {
+        await timed('begin', () => connection.query('begin'));
+        const result = await work(on(connection));
+        await timed('commit', () => connection.query('commit'));
+        return result;
+      } catch (error) {
+        await connection.query('rollback').catch((cause: Error) => {
+          broken = cause;
+        });
+        if (error instanceof StoreUnavailable) broken ??= error;
+        throw error;
+      } finally {
+        connection.release(broken);
+      }
+    },
+    end: () => pool.end(),
+  };
+};

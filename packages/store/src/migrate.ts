@@ -1,0 +1,124 @@
+import { createHash } from 'node:crypto';
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import pg from 'pg';
+import { toStoreError } from './errors.ts';
+
+export type Migration = { version: number; name: string; sql: string; checksum: string };
+export type MigrationPlan = { applied: string[]; pending: string[] };
+
+/** Where the numbered files are: beside this package, or beside the bundle that was made of it. */
+const directory = fileURLToPath(
+  new URL(import.meta.url.endsWith('.ts') ? '../migrations/' : './migrations/', import.meta.url),
+);
+
+/** Only one process migrates; the others wait for it here. */
+const lockKey = '7237912384500';
+
+export const readMigrations = async (from = directory): Promise<Migration[]> => {
+  const names = (await readdir(from)).filter((name) => /^\d{4}_[a-z0-9_]+\.sql$/.test(name)).sort();
+  return Promise.all(
+    names.map(async (file) => {
+      const sql = await readFile(join(from, file), 'utf8');
+      const checksum = createHash('sha256').update(sql).digest('hex');
+      return { version: Number(file.slice(0, 4)), name: file.slice(0, -'.sql'.length), sql, checksum };
+    }),
+  );
+};
+
+/** What is applied and what is not. Changes nothing, not even on an empty database. */
+export const planMigrations = async (dsn: string): Promise<MigrationPlan> =>
+  withConnection(dsn, async (connection) => {
+    const migrations = await readMigrations();
+    return toPlan(migrations, await appliedChecksums(connection));
+  });
+
+/**
+ * Applies what is pending, each file in its own transaction, and returns the names that this call applied.
+ *
+ * Any number of processes may call this at once: one works, the others wait for the advisory lock and then find nothing
+ * to do. A statement that cannot get its table lock within `lock_timeout` fails instead of queueing all traffic behind it.
+ *
+ * @throws {Error} when an applied file was edited afterwards, or the database has one in our range that we do not know
+ */
+export const migrate = async (dsn: string, onApply: (name: string) => void = () => {}): Promise<string[]> =>
+  withConnection(dsn, async (connection) => {
+    const migrations = await readMigrations();
+    await connection.query(`select pg_advisory_lock(${lockKey})`);
+    try {
+      await connection.query(`create table if not exists schema_migrations (
+        version integer primary key, name text not null, checksum text not null, applied_at timestamptz not null default now())`);
+      const { pending } = toPlan(migrations, await appliedChecksums(connection));
+      for (const migration of migrations.filter(({ name }) => pending.includes(name))) {
+        onApply(migration.name);
+        await apply(connection, migration);
+      }
+      if (pending.length > 0) await connection.query('analyze');
+      return pending;
+    } finally {
+      await connection.query(`select pg_advisory_unlock(${lockKey})`).catch(() => {});
+    }
+  });
+
+const apply = async (connection: pg.Client, migration: Migration): Promise<void> => {
+  try {
+    await connection.query('begin');
+    await connection.query(`set local lock_timeout = '5s'`);
+    await connection.query(migration.sql);
+    await connection.query('insert into schema_migrations (version, name, checksum) values ($1, $2, $3)', [
+      migration.version,
+      migration.name,
+      migration.checksum,
+    ]);
+    await connection.query('commit');
+  } catch (cause) {
+    await connection.query('rollback').catch(() => {});
+    throw new Error(`migration ${migration.name} failed: ${(cause as Error).message}`, { cause });
+  }
+};
+
+const appliedChecksums = async (connection: pg.Client): Promise<Map<number, { name: string; checksum: string }>> => {
+  const { rows: found } = await connection.query(`select to_regclass('schema_migrations') is not null as there`);
+  if (!found[0]?.there) return new Map();
+  const { rows } = await connection.query('select version, name, checksum from schema_migrations');
+  return new Map(rows.map((row) => [row.version, row]));
+};
+
+const toPlan = (migrations: Migration[], applied: Map<number, { name: string; checksum: string }>): MigrationPlan => {
+  for (const { version, name, checksum } of migrations) {
+    const known = applied.get(version);
+    if (known && known.checksum !== checksum)
+      throw new Error(`migration ${name} was edited after it was applied; migrations only go forward, add a new one`);
+  }
+  const newest = migrations.at(-1)?.version ?? 0;
+  const unknown = [...applied].filter(([version]) => !migrations.some((migration) => migration.version === version));
+  // A newer release may run beside us during a rolling upgrade: its additions are ahead of us, never inside our range.
+  if (unknown.some(([version]) => version < newest))
+    throw new Error(
+      `the database has a migration this release does not know: ${unknown.map(([, row]) => row.name).join(', ')}`,
+    );
+  return {
+    applied: [...applied.values()].map((row) => row.name).sort(),
+    pending: migrations.filter(({ version }) => !applied.has(version)).map(({ name }) => name),
+  };
+};
+
+const withConnection = async <T>(dsn: string, work: (connection: pg.Client) => Promise<T>): Promise<T> => {
+  const connection = new pg.Client({
+    connectionString: dsn,
+    application_name: 'authserver migrate',
+    connectionTimeoutMillis: 5_000,
+  });
+  connection.on('error', () => {});
+  try {
+    await connection.connect();
+  } catch (error) {
+    throw toStoreError(error);
+  }
+  try {
+    return await work(connection);
+  } finally {
+    await connection.end();
+  }
+};

@@ -1,0 +1,65 @@
+import type { Queryable, Row } from '../db.ts';
+
+export type BrowserSession = {
+  userId: string;
+  email: string | undefined;
+  name: string;
+  authTime: Date;
+};
+
+/** Browsers that are signed in. The cookie holds a random id; only its hash is here, and a row ends with the sign-out. */
+export const browserSessions = (db: Queryable) => ({
+  async insert(session: {
+    idHash: Buffer;
+    userId: string;
+    authTime: Date;
+    expiresAt: Date;
+    ip: string;
+    userAgent: string | undefined;
+  }): Promise<void> {
+    await db.query(
+      'session_insert',
+      `insert into browser_sessions (id_hash, user_id, auth_time, expires_at, ip, user_agent)
+       values ($1, $2, $3, $4, $5, $6)`,
+      [session.idHash, session.userId, session.authTime, session.expiresAt, session.ip, session.userAgent ?? null],
+    );
+  },
+
+  /** The session and its user, if both are good at `now`. */
+  async findLive(idHash: Buffer, now: Date): Promise<BrowserSession | undefined> {
+    const { rows } = await db.query(
+      'session_find_live',
+      `select s.user_id, s.auth_time, u.email, u.name
+         from browser_sessions s join users u on u.id = s.user_id and u.status = 'active'
+        where s.id_hash = $1 and s.ended_at is null and s.expires_at > $2`,
+      [idHash, now],
+    );
+    return rows.map(toSession)[0];
+  },
+
+  /** The user whose session this call ended, if it did. */
+  async end(idHash: Buffer, now: Date): Promise<string | undefined> {
+    const { rows } = await db.query<{ user_id: string }>(
+      'session_end',
+      'update browser_sessions set ended_at = $2 where id_hash = $1 and ended_at is null returning user_id',
+      [idHash, now],
+    );
+    return rows[0]?.user_id;
+  },
+
+  async endAllOfUser(userId: string, now: Date): Promise<number> {
+    const { rowCount } = await db.query(
+      'session_end_all_of_user',
+      'update browser_sessions set ended_at = $2 where user_id = $1 and ended_at is null and expires_at > $2',
+      [userId, now],
+    );
+    return rowCount;
+  },
+});
+
+const toSession = (row: Row): BrowserSession => ({
+  userId: row.user_id as string,
+  email: (row.email as string | null) ?? undefined,
+  name: row.name as string,
+  authTime: row.auth_time as Date,
+});

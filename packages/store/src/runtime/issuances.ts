@@ -1,0 +1,177 @@
+import type { Queryable, Row } from '../db.ts';
+import { isUuid } from '../uuid.ts';
+
+/** The forensic row of one token. Its id is the token's `jti`. */
+export type Issuance = {
+  id: string;
+  grantType: string;
+  clientId: string;
+  subject: string;
+  subjectUserId: string | undefined;
+  resourceId: string | undefined;
+  /** The token's `aud`. */
+  resource: string;
+  scopes: readonly string[];
+  issuedAt: Date;
+  expiresAt: Date;
+  familyId: string | undefined;
+  consentGrantId: string | undefined;
+  parentId: string | undefined;
+  dpopJkt: string | undefined;
+  agentId: string | undefined;
+};
+
+export type StoredIssuance = Issuance & {
+  backendKind: 'mint' | 'broker';
+  revokedAt: Date | undefined;
+  consentClientId: string | undefined;
+  agentChain: readonly string[];
+};
+
+/** What decides whether a token is live, read at decision time. */
+export type Liveness = { live: boolean; clientStatus: string | undefined; userStatus: string | undefined };
+
+const columns = `id, grant_type, client_id, subject, subject_user_id, resource_id, resource, scopes, backend_kind,
+  issued_at, expires_at, revoked_at, family_id, consent_grant_id, parent_id, dpop_jkt, agent_id,
+  consent_client_id, agent_chain`;
+
+export const issuances = (db: Queryable) => ({
+  async insertMany(rows: readonly Issuance[]): Promise<void> {
+    await db.query('issuance_insert_many', insertMany, toColumns(rows));
+  },
+
+  async find(id: string): Promise<StoredIssuance | undefined> {
+    if (!isUuid(id)) return undefined;
+    const { rows } = await db.query('issuance_find', `select ${columns} from issuances where id = $1`, [id]);
+    return rows.map(toIssuance)[0];
+  },
+
+  /**
+   * Whether a token and everything it descends from may still be used. A token of which there is no row is not ours to
+   * vouch for: it is dead.
+   */
+  async liveness(id: string): Promise<Liveness | undefined> {
+    if (!isUuid(id)) return undefined;
+    const { rows } = await db.query<{ live: boolean; client_status: string | null; user_status: string | null }>(
+      'issuance_liveness',
+      `with recursive lineage as (
+         select i.*, 0 as depth from issuances i where i.id = $1
+         union all
+         select p.*, l.depth + 1 from issuances p join lineage l on p.id = l.parent_id where l.depth < 32)
+       select bool_and(l.revoked_at is null
+                and (l.family_id is null or exists (
+                      select 1 from token_families f where f.id = l.family_id and f.revoked_at is null))
+                and not exists (select 1 from revocation_markers m
+                      where (m.kind, m.key) in (('client', l.client_id), ('user', l.subject_user_id::text),
+                                                ('consent', l.consent_grant_id::text))
+                        and m.revoked_before >= l.issued_at)) as live,
+              (select c.status from clients c join lineage l on l.depth = 0 and c.client_id = l.client_id) as client_status,
+              (select u.status from users u join lineage l on l.depth = 0 and u.id = l.subject_user_id) as user_status
+         from lineage l having count(*) > 0`,
+      [id],
+    );
+    const row = rows[0];
+    return (
+      row && { live: row.live, clientStatus: row.client_status ?? undefined, userStatus: row.user_status ?? undefined }
+    );
+  },
+
+  /** The row this call revoked, or `undefined` when there was nothing left to revoke. Descendants die with it. */
+  async revoke(id: string, now: Date): Promise<StoredIssuance | undefined> {
+    if (!isUuid(id)) return undefined;
+    const { rows } = await db.query(
+      'issuance_revoke',
+      `update issuances set revoked_at = $2 where id = $1 and revoked_at is null returning ${columns}`,
+      [id, now],
+    );
+    return rows.map(toIssuance)[0];
+  },
+
+  /** Newest first, from `since` on. At least one filter should be given; all that are given must match. */
+  async list(
+    filter: { userId?: string; clientId?: string; resourceId?: string; since: Date },
+    limit: number,
+  ): Promise<StoredIssuance[]> {
+    if (filter.userId !== undefined && !isUuid(filter.userId)) return [];
+    const { rows } = await db.query(
+      'issuance_list',
+      `select ${columns} from issuances
+        where ($1::uuid is null or subject_user_id = $1) and ($2::text is null or client_id = $2)
+          and ($3::uuid is null or resource_id = $3) and id >= uuidv7_floor($4)
+        order by id desc limit $5`,
+      [filter.userId ?? null, filter.clientId ?? null, filter.resourceId ?? null, filter.since, limit],
+    );
+    return rows.map(toIssuance);
+  },
+
+  async countSince(since: Date): Promise<{ issued: number; revoked: number }> {
+    const { rows } = await db.query<{ issued: string; revoked: string }>(
+      'issuance_count_since',
+      `select count(*) as issued, count(revoked_at) as revoked from issuances where id >= uuidv7_floor($1)`,
+      [since],
+    );
+    return { issued: Number(rows[0]?.issued), revoked: Number(rows[0]?.revoked) };
+  },
+});
+
+/** Ends every token of a consent, a client or a user that was issued up to now, with one row. */
+export const revocationMarkers = (db: Queryable) => ({
+  async set(kind: 'consent' | 'client' | 'user', key: string, now: Date): Promise<void> {
+    await db.query(
+      'revocation_marker_set',
+      `insert into revocation_markers (kind, key, revoked_before) values ($1, $2, $3)
+       on conflict (kind, key) do update
+          set revoked_before = greatest(revocation_markers.revoked_before, excluded.revoked_before)`,
+      [kind, key, now],
+    );
+  },
+});
+
+const insertMany = `insert into issuances (id, grant_type, client_id, subject, subject_user_id, resource_id, resource,
+    scopes, issued_at, expires_at, family_id, consent_grant_id, parent_id, dpop_jkt, agent_id)
+  select id, grant_type, client_id, subject, subject_user_id, resource_id, resource, string_to_array(scope, ' '),
+         issued_at, expires_at, family_id, consent_grant_id, parent_id, dpop_jkt, agent_id
+    from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::uuid[], $7::text[], $8::text[],
+                $9::timestamptz[], $10::timestamptz[], $11::uuid[], $12::uuid[], $13::uuid[], $14::text[], $15::text[])
+      as t(id, grant_type, client_id, subject, subject_user_id, resource_id, resource, scope, issued_at, expires_at,
+           family_id, consent_grant_id, parent_id, dpop_jkt, agent_id)`;
+
+const toColumns = (rows: readonly Issuance[]): unknown[][] => [
+  rows.map((row) => row.id),
+  rows.map((row) => row.grantType),
+  rows.map((row) => row.clientId),
+  rows.map((row) => row.subject),
+  rows.map((row) => row.subjectUserId ?? null),
+  rows.map((row) => row.resourceId ?? null),
+  rows.map((row) => row.resource),
+  rows.map((row) => row.scopes.join(' ')),
+  rows.map((row) => row.issuedAt.toISOString()),
+  rows.map((row) => row.expiresAt.toISOString()),
+  rows.map((row) => row.familyId ?? null),
+  rows.map((row) => row.consentGrantId ?? null),
+  rows.map((row) => row.parentId ?? null),
+  rows.map((row) => row.dpopJkt ?? null),
+  rows.map((row) => row.agentId ?? null),
+];
+
+const toIssuance = (row: Row): StoredIssuance => ({
+  id: row.id as string,
+  grantType: row.grant_type as string,
+  clientId: row.client_id as string,
+  subject: row.subject as string,
+  subjectUserId: (row.subject_user_id as string | null) ?? undefined,
+  resourceId: (row.resource_id as string | null) ?? undefined,
+  resource: row.resource as string,
+  scopes: row.scopes as string[],
+  backendKind: row.backend_kind as 'mint' | 'broker',
+  issuedAt: row.issued_at as Date,
+  expiresAt: row.expires_at as Date,
+  revokedAt: (row.revoked_at as Date | null) ?? undefined,
+  familyId: (row.family_id as string | null) ?? undefined,
+  consentGrantId: (row.consent_grant_id as string | null) ?? undefined,
+  parentId: (row.parent_id as string | null) ?? undefined,
+  dpopJkt: (row.dpop_jkt as string | null) ?? undefined,
+  agentId: (row.agent_id as string | null) ?? undefined,
+  consentClientId: (row.consent_client_id as string | null) ?? undefined,
+  agentChain: (row.agent_chain as string[] | null) ?? [],
+});

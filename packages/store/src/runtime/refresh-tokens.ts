@@ -1,0 +1,163 @@
+import type { Queryable, Row } from '../db.ts';
+import type { Issuance } from './issuances.ts';
+
+/** A refresh token with the family it belongs to, as one read finds them. */
+export type HeldRefreshToken = {
+  tokenHash: Buffer;
+  issuedAt: Date;
+  expiresAt: Date;
+  spentAt: Date | undefined;
+  successorHash: Buffer | undefined;
+  successorSpent: boolean;
+  familyId: string;
+  clientId: string;
+  userId: string;
+  consentGrantId: string;
+  /** What was consented to. */
+  scopes: readonly string[];
+  resourceId: string | undefined;
+  resource: string | undefined;
+  dpopJkt: string | undefined;
+  authTime: Date;
+  familyExpiresAt: Date;
+  /** The family, its consent, its client or its user was ended. */
+  familyRevoked: boolean;
+  userActive: boolean;
+};
+
+export type Spending = {
+  tokenHash: Buffer;
+  familyId: string;
+  now: Date;
+  successor: { hash: Buffer; expiresAt: Date };
+  issuance: Issuance;
+};
+
+export const refreshTokens = (db: Queryable) => ({
+  async find(tokenHash: Buffer): Promise<HeldRefreshToken | undefined> {
+    const { rows } = await db.query(
+      'refresh_find',
+      `select t.token_hash, t.issued_at, t.expires_at, t.spent_at, t.successor_hash,
+              coalesce(s.spent_at is not null, false) as successor_spent,
+              f.id as family_id, f.client_id, f.user_id, f.consent_grant_id, f.scopes, f.resource_id, f.resource,
+              f.dpop_jkt, f.auth_time, f.expires_at as family_expires_at, u.status = 'active' as user_active,
+              f.revoked_at is not null or exists (
+                select 1 from revocation_markers m
+                 where (m.kind, m.key) in (('consent', f.consent_grant_id::text), ('user', f.user_id::text),
+                                           ('client', f.client_id))
+                   and m.revoked_before >= f.created_at) as family_revoked
+         from refresh_tokens t
+         join token_families f on f.id = t.family_id
+         join users u on u.id = f.user_id
+         left join refresh_tokens s on s.token_hash = t.successor_hash
+        where t.token_hash = $1`,
+      [tokenHash],
+    );
+    return rows.map(toHeld)[0];
+  },
+
+  /**
+   * Spends a token and writes its successor and the issuance, in one statement. True for exactly one caller.
+   * The family is locked for sharing, so a revocation that came first is seen here, and one that comes later sees us.
+   */
+  async spend(spending: Spending): Promise<boolean> {
+    const { issuance, successor } = spending;
+    const { rows } = await db.query<{ spent: number }>('refresh_spend', spend, [
+      spending.tokenHash,
+      spending.familyId,
+      spending.now,
+      successor.hash,
+      successor.expiresAt,
+      issuance.id,
+      issuance.resource,
+      issuance.scopes,
+      issuance.expiresAt,
+      issuance.agentId ?? null,
+      issuance.dpopJkt ?? null,
+    ]);
+    return rows[0]?.spent === 1;
+  },
+});
+
+const spend = `
+  with family as (
+    select id, client_id, user_id, consent_grant_id, resource_id from token_families
+     where id = $2 and revoked_at is null for share
+  ), spent as (
+    update refresh_tokens t set spent_at = $3, successor_hash = $4
+      from family where t.token_hash = $1 and t.family_id = family.id and t.spent_at is null
+    returning family.id, family.client_id, family.user_id, family.consent_grant_id, family.resource_id
+  ), successor as (
+    insert into refresh_tokens (token_hash, family_id, issued_at, expires_at) select $4, id, $3, $5 from spent
+  ), issuance as (
+    insert into issuances (id, grant_type, client_id, subject, subject_user_id, resource_id, resource, scopes, issued_at,
+        expires_at, family_id, consent_grant_id, consent_client_id, agent_id, dpop_jkt)
+    select $6, 'refresh_token', client_id, user_id::text, user_id, resource_id, $7, $8, $3, $9, id, consent_grant_id,
+           client_id, $10, $11 from spent
+  )
+  select count(*)::int as spent from spent`;
+
+/** Families: everything one authorization produced, and what ends it. */
+export const tokenFamilies = (db: Queryable) => ({
+  /** True when this call ended it; its refresh and access tokens are dead with it. */
+  async revoke(familyId: string, reason: string, now: Date): Promise<boolean> {
+    const { rowCount } = await db.query(
+      'family_revoke',
+      'update token_families set revoked_at = $3, revoked_reason = $2 where id = $1 and revoked_at is null',
+      [familyId, reason, now],
+    );
+    return rowCount === 1;
+  },
+
+  async revokeAll(
+    of: { userId: string } | { consentGrantId: string } | { clientId: string } | { resourceId: string },
+    reason: string,
+    now: Date,
+  ): Promise<number> {
+    const [column, key] =
+      'userId' in of
+        ? (['user_id', of.userId] as const)
+        : 'consentGrantId' in of
+          ? (['consent_grant_id', of.consentGrantId] as const)
+          : 'clientId' in of
+            ? (['client_id', of.clientId] as const)
+            : (['resource_id', of.resourceId] as const);
+    const { rowCount } = await db.query(
+      `family_revoke_all_by_${column}`,
+      `update token_families set revoked_at = $3, revoked_reason = $2
+        where ${column} = $1 and revoked_at is null and expires_at > $3`,
+      [key, reason, now],
+    );
+    return rowCount;
+  },
+
+  async countLive(now: Date): Promise<number> {
+    const { rows } = await db.query(
+      'family_count_live',
+      'select count(*) as n from token_families where revoked_at is null and expires_at > $1',
+      [now],
+    );
+    return Number(rows[0]?.n);
+  },
+});
+
+const toHeld = (row: Row): HeldRefreshToken => ({
+  tokenHash: row.token_hash as Buffer,
+  issuedAt: row.issued_at as Date,
+  expiresAt: row.expires_at as Date,
+  spentAt: (row.spent_at as Date | null) ?? undefined,
+  successorHash: (row.successor_hash as Buffer | null) ?? undefined,
+  successorSpent: row.successor_spent as boolean,
+  familyId: row.family_id as string,
+  clientId: row.client_id as string,
+  userId: row.user_id as string,
+  consentGrantId: row.consent_grant_id as string,
+  scopes: row.scopes as string[],
+  resourceId: (row.resource_id as string | null) ?? undefined,
+  resource: (row.resource as string | null) ?? undefined,
+  dpopJkt: (row.dpop_jkt as string | null) ?? undefined,
+  authTime: row.auth_time as Date,
+  familyExpiresAt: row.family_expires_at as Date,
+  familyRevoked: row.family_revoked as boolean,
+  userActive: row.user_active as boolean,
+});

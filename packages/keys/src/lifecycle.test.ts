@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { KeyTooYoungError } from './errors.ts';
+import { createKeyPair } from './key-pair.ts';
+import type { KeyRecord, KeyState } from './key-store.ts';
+import { isGone, newRecord, planRotation } from './lifecycle.ts';
+
+const start = new Date('2026-01-01T00:00:00Z');
+const after = (seconds: number) => new Date(start.getTime() + seconds * 1000);
+const policy = { maxTokenLifetimeSeconds: 3600 };
+const current = newRecord(await createKeyPair('ES256'), 'current', start);
+const next = newRecord(await createKeyPair('ES256'), 'next', start);
+
+test('a rotation moves every key one state on', () => {
+  const plan = planRotation([current, next], { now: after(300), algorithm: 'ES256' }, policy);
+  assert.deepEqual(plan, {
+    kept: [
+      { ...next, state: 'current', activatedAt: after(300) },
+      { ...current, state: 'retiring', retiredAt: after(300), goneAfter: after(300 + 3600 + 300) },
+    ],
+    missing: ['next'],
+    dropped: [],
+  });
+});
+
+test('a key must have been published for one JWKS cache lifetime before it signs', () => {
+  for (const [age, secondsLeft] of [
+    [0, 300],
+    [299, 1],
+    [299.5, 1],
+    [-60, 360], // a clock set back proves nothing
+  ] as const) {
+    assert.throws(
+      () => planRotation([current, next], { now: after(age), algorithm: 'ES256' }, policy),
+      (error) => error instanceof KeyTooYoungError && error.secondsLeft === secondsLeft && error.kid === next.kid,
+    );
+  }
+  planRotation([current, next], { now: after(0), algorithm: 'ES256', force: true }, policy);
+});
+
+test('a changed algorithm signs from the rotation after, or at once with force', () => {
+  const states = (records: KeyRecord[]) => records.map(({ kid, state }) => [kid, state]);
+  const gentle = planRotation([current, next], { now: after(300), algorithm: 'EdDSA' }, policy);
+  assert.deepEqual(gentle.missing, ['next'] satisfies KeyState[]);
+
+  const forced = planRotation([current, next], { now: after(300), algorithm: 'EdDSA', force: true }, policy);
+  assert.deepEqual(forced.missing, ['current', 'next'] satisfies KeyState[]);
+  assert.deepEqual(states(forced.kept), [[current.kid, 'retiring']]);
+  assert.deepEqual(states(forced.dropped), [[next.kid, 'next']]);
+});
+
+test('force discards a next key whose private part is lost', () => {
+  const options = { now: after(300), algorithm: 'ES256', force: true, nextUsable: false } as const;
+  assert.deepEqual(planRotation([current, next], options, policy).dropped, [next]);
+});
+
+test('a retiring key is dropped only after its last token', () => {
+  const retiring: KeyRecord = { ...current, kid: 'old', state: 'retiring', retiredAt: start, goneAfter: after(400) };
+  const dropped = (seconds: number) =>
+    planRotation([current, next, retiring], { now: after(seconds), algorithm: 'ES256' }, policy).dropped;
+  assert.equal(isGone(retiring, after(400)), false);
+  assert.deepEqual(dropped(400), []);
+  assert.deepEqual(dropped(400.001), [retiring]);
+});

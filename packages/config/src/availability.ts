@@ -1,0 +1,30 @@
+import type { Problem } from './problems.ts';
+import type { Config } from './schema.ts';
+
+/**
+ * Choices whose feature this release does not have. Other reserved settings only tune such a feature and are merely
+ * noted; these ask for it, and a server that came up without it would not be what the operator wrote down.
+ */
+export function unavailableChoices(config: Config): Problem[] {
+  const { signing, observability, oidc, data_encryption, dpop, nats, redis, resources } = config;
+  const { outputs } = observability.logging;
+  const { provider } = observability.metrics;
+  const asked: readonly (readonly [key: string, value: string, is: boolean])[] = [
+    ['signing.key_store', signing.key_store, signing.key_store !== 'keyfile'],
+    ['signing.rotation_interval', 'automatic rotation', signing.rotation_interval > 0],
+    ['oidc.enabled', 'login at an OpenID provider', oidc.enabled],
+    ['observability.logging.outputs.otel', 'OTLP log output', outputs.otel],
+    ['observability.metrics.provider', provider, provider === 'otel' || provider === 'both'],
+    ['observability.tracing.enabled', 'tracing', observability.tracing.enabled],
+    ['data_encryption.driver', data_encryption.driver ?? '', data_encryption.driver !== undefined],
+    ['dpop.require_nonce', 'demanding a nonce', dpop.require_nonce],
+    ['nats.url', 'NATS', nats.url.length > 0],
+    ['redis.url', 'Redis', redis.url !== undefined],
+    ...resources.map(
+      ({ backend_kind }, index) => [`resources[${index}].backend_kind`, 'broker', backend_kind === 'broker'] as const,
+    ),
+  ];
+  return asked
+    .filter(([, , is]) => is)
+    .map(([key, value]) => ({ key, message: `${value} is not available in this release` }));
+}

@@ -1,0 +1,108 @@
+import { addressesCollide, parseAddress } from './address.ts';
+import { issuerProblem } from './issuer.ts';
+import type { Problem } from './problems.ts';
+import type { Config } from './schema.ts';
+
+/** Rules about more than one setting, wherever the server runs. */
+export function brokenRules(config: Config): Problem[] {
+  const issuer = issuerProblem(config.server.issuer);
+  return [
+    ...(issuer ? [{ key: 'server.issuer', message: issuer }] : []),
+    ...addressRules(config),
+    ...storageRules(config),
+    ...clientRules(config),
+    ...sessionRules(config),
+    ...limitRules(config),
+    ...seedRules(config),
+  ];
+}
+
+function* addressRules({ server, admin }: Config): Iterable<Problem> {
+  const listeners: [key: string, address: string][] = [['server.address', server.address]];
+  if (admin.enabled) listeners.push(['admin.address', admin.address]);
+  listeners.push(['server.internal_address', server.internal_address]);
+  for (const [index, [key, address]] of listeners.entries()) {
+    for (const [otherKey, other] of listeners.slice(0, index)) {
+      if (addressesCollide(parseAddress(address), parseAddress(other))) {
+        yield { key, message: `must not be the same as ${otherKey}` };
+      }
+    }
+  }
+}
+
+function* storageRules({ storage: { driver, postgres } }: Config): Iterable<Problem> {
+  if (driver === 'postgres' && postgres.dsn === undefined) {
+    yield { key: 'storage.postgres.dsn', message: 'is required when storage.driver is postgres' };
+  }
+  if (postgres.min_conns > postgres.max_conns) {
+    yield { key: 'storage.postgres.min_conns', message: 'must not be greater than storage.postgres.max_conns' };
+  }
+}
+
+function* clientRules({ dcr, oauth }: Config): Iterable<Problem> {
+  if (dcr.mode === 'approved_redirects' && dcr.approved_redirects.length === 0) {
+    yield { key: 'dcr.approved_redirects', message: 'must not be empty when dcr.mode is approved_redirects' };
+  }
+  if (dcr.default_refresh_expiry > oauth.refresh_absolute_lifetime) {
+    yield { key: 'dcr.default_refresh_expiry', message: 'must not be longer than oauth.refresh_absolute_lifetime' };
+  }
+}
+
+function* sessionRules({ session }: Config): Iterable<Problem> {
+  if (session.same_site === 'none' && !session.secure) {
+    yield { key: 'session.same_site', message: 'none needs session.secure, or browsers drop the cookie' };
+  }
+  if (/^__(Host|Secure)-/i.test(session.cookie_name) && !session.secure) {
+    yield { key: 'session.cookie_name', message: 'this prefix needs session.secure, or browsers drop the cookie' };
+  }
+}
+
+function* limitRules({ admin, rate_limit: limit }: Config): Iterable<Problem> {
+  if (admin.audit_default_lookback > admin.audit_max_lookback) {
+    yield { key: 'admin.audit_default_lookback', message: 'must not be longer than admin.audit_max_lookback' };
+  }
+  const positive = [
+    ['requests_per_second', 'while rate_limit.enabled is true', limit.enabled],
+    ['burst', 'while rate_limit.enabled is true', limit.enabled],
+    ['auth_fail_window', 'while rate_limit.auth_fail_max is not 0', limit.auth_fail_max > 0],
+    ['auth_lockout', 'while rate_limit.auth_fail_max is not 0', limit.auth_fail_max > 0],
+  ] as const;
+  for (const [name, when, applies] of positive) {
+    if (applies && limit[name] <= 0) yield { key: `rate_limit.${name}`, message: `must be greater than 0 ${when}` };
+  }
+}
+
+function* seedRules({ resources, broker_providers }: Config): Iterable<Problem> {
+  yield* duplicates(
+    'resources',
+    'slug',
+    resources.map(({ slug }) => slug),
+  );
+  yield* duplicates(
+    'broker_providers',
+    'slug',
+    broker_providers.map(({ slug }) => slug),
+  );
+  for (const [index, resource] of resources.entries()) {
+    const key = `resources[${index}]`;
+    yield* duplicates(
+      `${key}.scopes`,
+      'name',
+      resource.scopes.map(({ name }) => name),
+    );
+    const { broker_provider_id: id, broker_provider_slug: slug } = resource;
+    if (id !== undefined && slug !== undefined) {
+      yield { key: `${key}.broker_provider_id`, message: 'set either this or broker_provider_slug, not both' };
+    } else if (resource.backend_kind === 'mint' && (id ?? slug) !== undefined) {
+      yield { key: `${key}.backend_kind`, message: 'mint resources have no broker provider' };
+    }
+  }
+}
+
+function* duplicates(list: string, member: string, values: readonly string[]): Iterable<Problem> {
+  for (const [index, value] of values.entries()) {
+    const first = values.indexOf(value);
+    if (first < index)
+      yield { key: `${list}[${index}].${member}`, message: `is the same as that of ${list}[${first}]` };
+  }
+}

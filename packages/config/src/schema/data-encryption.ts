@@ -1,0 +1,39 @@
+import { environmentName, httpUrl } from '../checks.ts';
+import { choice, optionalChoice, optionalText, section, text } from '../leaf.ts';
+
+const variable = () => optionalText(environmentName, 'env name');
+
+export const dataEncryption = section({
+  driver: optionalChoice(['aes_master', 'vault_transit_encrypt']).describe(
+    'How secrets in the database are encrypted. Not available in this release.',
+  ),
+  aes_master: section({
+    key_env: variable()
+      .describe('Environment variable that holds the master key, 64 hex digits.')
+      .meta({ env: 'DATA_ENCRYPTION_KEY_ENV' }),
+    old_key_env: variable()
+      .describe('Environment variable that holds the key before it, still used to decrypt.')
+      .meta({ env: 'DATA_ENCRYPTION_OLD_KEY_ENV' }),
+  }),
+  vault_transit_encrypt: section({
+    address: optionalText(httpUrl, 'url').describe('Vault address.').meta({ env: 'DATA_ENCRYPTION_VAULT_ADDRESS' }),
+    mount_path: text('transit')
+      .describe('Mount of the Transit engine.')
+      .meta({ env: 'DATA_ENCRYPTION_VAULT_MOUNT_PATH' }),
+    key_name: optionalText().describe('Name of the Transit key.').meta({ env: 'DATA_ENCRYPTION_VAULT_KEY_NAME' }),
+    auth_method: choice(['token', 'approle'], 'token')
+      .describe('How to log in to Vault.')
+      .meta({ env: 'DATA_ENCRYPTION_VAULT_AUTH_METHOD' }),
+    token_env: variable()
+      .describe('Environment variable that holds the token.')
+      .meta({ env: 'DATA_ENCRYPTION_VAULT_TOKEN_ENV' }),
+    approle: section({
+      role_id_env: variable()
+        .describe('Environment variable that holds the role id.')
+        .meta({ env: 'DATA_ENCRYPTION_VAULT_ROLE_ID_ENV' }),
+      secret_id_env: variable()
+        .describe('Environment variable that holds the secret id.')
+        .meta({ env: 'DATA_ENCRYPTION_VAULT_SECRET_ID_ENV' }),
+    }),
+  }),
+}).meta({ reserved: true });

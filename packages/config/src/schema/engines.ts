@@ -1,0 +1,42 @@
+import { duration, list, optionalText, secret, section } from '../leaf.ts';
+
+const scheme =
+  (...schemes: string[]) =>
+  (value: string) =>
+    schemes.includes(URL.parse(value)?.protocol.slice(0, -1) ?? '')
+      ? undefined
+      : `expected a URL that starts with ${schemes.map((name) => `${name}://`).join(' or ')}`;
+
+/** How token pods learn of changes, and the engines that carry them. */
+export const changes = section({
+  reconcile_interval: duration('5s', { min: '50ms', max: '1h' }).describe(
+    'How often a pod reads the changes table, whatever the channels told it: the most it can be late.',
+  ),
+});
+
+export const nats = section({
+  url: list([], scheme('nats', 'tls', 'ws', 'wss'))
+    .describe('NATS servers, which carry the change feed beside LISTEN/NOTIFY. Not available in this release.')
+    .meta({ secret: true, kind: 'list, secret' }),
+  credentials: secret().describe('Contents of a NATS `.creds` file; usually given as `credentials_file`.'),
+  user: optionalText().describe('User name.'),
+  password: secret().describe('Password of `user`.'),
+  token: secret().describe('Token, instead of a user.'),
+  tls: section({
+    ca_path: optionalText().describe('PEM file of the authorities to trust.'),
+    cert_path: optionalText().describe('PEM file of the client certificate.'),
+    key_path: optionalText().describe('PEM file of the client key.'),
+  }),
+}).meta({ reserved: true });
+
+export const redis = section({
+  url: secret(scheme('redis', 'rediss')).describe(
+    'Redis for replay checks, shared limits and leases. Not available in this release; PostgreSQL does it.',
+  ),
+}).meta({ reserved: true });
+
+export const purge = section({
+  interval: duration('0').describe(
+    'Time between purges of expired rows by `serve`; 0 leaves it to `authserver purge`.',
+  ),
+}).meta({ reserved: true });

@@ -1,0 +1,78 @@
+import { atLeast, httpUrl, scopeTokens, secretReference } from '../checks.ts';
+import { choice, duration, flag, integer, list, optionalText, secret, section } from '../leaf.ts';
+
+export const oauth = section({
+  require_scope: flag(false).describe(
+    'Refuse a request without `scope` (RFC 6749 §3.3). Off: it gets the default scopes of the resource.',
+  ),
+  default_client_scope: optionalText(scopeTokens).describe(
+    'Scopes a self-registered client may ever be granted, separated by spaces. Empty: no ceiling.',
+  ),
+  state_max_age: duration('10m', { min: '1s' }).describe('Time a person may take from authorize to consent.'),
+  code_ttl: duration('60s', { min: '1s', max: '60s' }).describe('Lifetime of an authorization code (RFC 6749 §4.1.2).'),
+  refresh_reuse_window: duration('10s', { max: '60s' }).describe(
+    'Time in which a repeated refresh gets the same successor instead of revoking the family (RFC 9700 §4.14.2); 0 is strict.',
+  ),
+  refresh_absolute_lifetime: duration('2160h', { min: '1s' }).describe(
+    'Age at which a refresh token family ends, however often it was renewed.',
+  ),
+});
+
+export const dpop = section({
+  enabled: flag(true).describe('Bind tokens to the key of a DPoP proof (RFC 9449).'),
+  nonce_ttl: duration('60s', { min: '1s' }).describe('Lifetime of a server nonce (RFC 9449 §8).'),
+  proof_lifetime: duration('60s', { min: '10s', max: '300s' }).describe('Age a proof may have (RFC 9449 §11.1).'),
+  require_nonce: flag(false).describe('Demand a server nonce in every proof (RFC 9449 §8).'),
+}).meta({ reserved: true });
+
+export const tokenExchange = section({
+  enabled: flag(true).describe('Offer token exchange (RFC 8693).'),
+  allow_self_exchange: flag(false).describe('Let a client exchange a token for one with the same audience.'),
+  max_chain_depth: integer(5, { min: 1, max: 10 }).describe('Longest chain of `act` claims (RFC 8693 §4.1).'),
+  token_expiry: duration('1h', { min: '1s' }).describe('Lifetime of an exchanged token.'),
+}).meta({ reserved: true });
+
+export const agents = section({
+  enable_jwks_listing: flag(false).describe('Add an `agents` array to the JWKS document.'),
+}).meta({ reserved: true });
+
+const redirectBase = (value: string) => {
+  const url = URL.parse(value);
+  const local = url?.protocol === 'http:' && ['localhost', '127.0.0.1', '[::1]'].includes(url.hostname);
+  return url?.protocol === 'https:' || local ? undefined : 'expected an https URL, or http on localhost';
+};
+
+export const connect = section({
+  state_secret: secret(atLeast(32)).describe('Key of the state sent to upstream providers, at least 32 characters.'),
+  redirect_base_url: optionalText(redirectBase, 'url').describe(
+    'Base of the redirect URI given to upstream providers.',
+  ),
+  allowed_return_urls: list([], httpUrl).describe('Where a finished connect flow may return, for every resource.'),
+}).meta({ reserved: true });
+
+export const xaa = section({
+  enabled: flag(true).describe('Accept identity assertions of trusted IdPs (ID-JAG, RFC 7523).'),
+  token_expiry: duration('1h', { min: '1s' }).describe('Lifetime of a token granted for an assertion.'),
+  max_assertion_age: duration('5m', { min: '1s' }).describe('Age an assertion may have.'),
+  jwks_cache_ttl: duration('1h', { min: '1s' }).describe('Time the keys of an IdP are kept.'),
+  require_resource: flag(false).describe('Refuse an assertion without `resource`.'),
+  subject_mode: choice(['auto_map', 'strict'], 'auto_map').describe('Create unknown subjects, or refuse them.'),
+}).meta({ reserved: true });
+
+export const oidc = section({
+  enabled: flag(false).describe('Log people in at an upstream OpenID provider. Not available in this release.'),
+  issuer: optionalText(httpUrl, 'url').describe('Issuer of the provider; https off localhost.'),
+  client_id: optionalText().describe('Our client id at the provider.'),
+  client_secret: secret().describe('Our client secret there; exactly one of this and `client_secret_ref`.'),
+  client_secret_ref: optionalText(secretReference, 'env name').describe(
+    'Environment variable (`CONNECTOR_*`, `AUTHPLANE_VAULT_*`) that holds the client secret.',
+  ),
+  redirect_uri: optionalText(httpUrl, 'url').describe('Our redirect URI at the provider; https off localhost.'),
+  scopes: list(['openid', 'email', 'profile']).describe('Scopes asked of the provider.'),
+  display_name: optionalText().describe('Text of the login button.'),
+  show_local_login: flag(true).describe('Offer passwords too; false answers `POST /login` with 404.'),
+  include_groups_scope: flag(true).describe('Also ask for `groups`.'),
+  connector_id: optionalText((value) =>
+    /^[A-Za-z0-9-]+$/.test(value) ? undefined : 'expected letters, digits and -',
+  ).describe('Connector to preselect at the provider.'),
+}).meta({ reserved: true });

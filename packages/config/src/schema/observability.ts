@@ -1,0 +1,45 @@
+import { choice, decimal, flag, optionalText, section, text } from '../leaf.ts';
+
+const path = (value: string) => (/^\/[^\s?#]*$/.test(value) ? undefined : 'expected a path that starts with /');
+
+export const observability = section({
+  logging: section({
+    level: choice(['debug', 'info', 'warn', 'error'], 'info')
+      .describe('Least level that is logged.')
+      .meta({ env: 'LOG_LEVEL' }),
+    format: choice(['json', 'text'], 'json')
+      .describe('One JSON object a line, or text for people.')
+      .meta({ env: 'LOG_FORMAT' }),
+    add_source: flag(false).describe('Add file and line to records.').meta({ env: 'LOG_ADD_SOURCE', reserved: true }),
+    outputs: section({
+      stdout: flag(true).describe('Write the log to standard output.').meta({ env: 'LOG_STDOUT' }),
+      otel: flag(false)
+        .describe('Also send the log over OTLP. Not available in this release.')
+        .meta({ env: 'LOG_OTEL', reserved: true }),
+      otel_endpoint: optionalText()
+        .describe('OTLP endpoint, required with `otel`.')
+        .meta({ env: 'LOG_OTEL_ENDPOINT', reserved: true }),
+      insecure: flag(false).describe('Send without TLS.').meta({ env: 'LOG_OTEL_INSECURE', reserved: true }),
+    }),
+  }),
+  metrics: section({
+    provider: choice(['prometheus', 'otel', 'both', 'none'], 'prometheus')
+      .describe('How metrics leave. `otel` and `both` are not available in this release.')
+      .meta({ env: 'METRICS_PROVIDER' }),
+    path: text('/metrics', path)
+      .describe('Path Prometheus scrapes, on the admin or internal port.')
+      .meta({ env: 'METRICS_PATH' }),
+    otel_endpoint: optionalText()
+      .describe('OTLP endpoint, required with `otel` and `both`.')
+      .meta({ env: 'METRICS_OTEL_ENDPOINT', reserved: true }),
+    insecure: flag(false).describe('Send without TLS.').meta({ env: 'METRICS_INSECURE', reserved: true }),
+  }),
+  tracing: section({
+    enabled: flag(false)
+      .describe('Send traces over OTLP. Not available in this release.')
+      .meta({ env: 'TRACING_ENABLED' }),
+    endpoint: optionalText().describe('OTLP endpoint, required with `enabled`.').meta({ env: 'TRACING_ENDPOINT' }),
+    insecure: flag(false).describe('Send without TLS.').meta({ env: 'TRACING_INSECURE' }),
+    sample_rate: decimal(1, { max: 1 }).describe('Share of traces kept, 0 to 1.').meta({ env: 'TRACING_SAMPLE_RATE' }),
+  }).meta({ reserved: true }),
+});

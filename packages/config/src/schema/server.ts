@@ -1,0 +1,28 @@
+import { httpUrl, listenAddress, origin } from '../checks.ts';
+import { isCidr } from '../cidr.ts';
+import { duration, list, section, text } from '../leaf.ts';
+
+const listen = (fallback: string) => text(fallback, listenAddress, 'address');
+
+export const server = section({
+  issuer: text('http://localhost:9000', httpUrl, 'url').describe(
+    'Public base URL and the `iss` of every token (RFC 8414 §2). May have a path; https off localhost.',
+  ),
+  address: listen(':9000').describe('Listen address of the public endpoints.'),
+  internal_address: listen(':9002').describe(
+    'Listen address of `/metrics` and health in a process that runs only the token role.',
+  ),
+  data_dir: text('data').describe(
+    'Directory for what `serve` generates on localhost: session secret and admin API key.',
+  ),
+  read_timeout: duration('30s').describe('Time a client may take to send a request; 0 is no limit.'),
+  write_timeout: duration('30s').describe('Time a response may take; 0 is no limit.'),
+  idle_timeout: duration('120s').describe('Time a connection may stay open without a request.'),
+  shutdown_wait: duration('10s').describe('Time a plane may take to drain on SIGTERM.'),
+  allowed_origins: list(['*'], origin).describe(
+    'Origins that may call the protocol endpoints from a browser. Credentials are never allowed. Empty: none.',
+  ),
+  trusted_proxies: list([], (value) =>
+    isCidr(value) ? undefined : 'expected addresses or CIDR ranges such as 10.0.0.0/8',
+  ).describe('Proxies (CIDR) whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed.'),
+});

@@ -1,0 +1,32 @@
+import { environmentName, httpUrl } from '../checks.ts';
+import { choice, duration, optionalText, secret, section, text } from '../leaf.ts';
+
+export const signing = section({
+  algorithm: choice(['ES256', 'RS256', 'EdDSA'], 'ES256').describe(
+    'Algorithm of new signing keys (RFC 7518 §3.1, RFC 8037). Keys already made keep theirs.',
+  ),
+  key_store: choice(['keyfile', 'postgres_key', 'vault_transit'], 'keyfile').describe(
+    'Where private keys live. Only `keyfile` is available in this release.',
+  ),
+  key_path: text('data/keys').describe('Directory of the `keyfile` store, created with mode 0700.'),
+  rotation_interval: duration('0').describe('Time between automatic rotations; 0 is off.').meta({ reserved: true }),
+  postgres_key: section({
+    encryption_key_env: optionalText(environmentName, 'env name')
+      .describe('Informational: keys are encrypted as `data_encryption` says.')
+      .meta({ env: 'SIGNING_PG_ENCRYPTION_KEY_ENV' }),
+  }).meta({ reserved: true }),
+  vault_transit: section({
+    address: optionalText(httpUrl, 'url').describe('Vault address.').meta({ env: 'VAULT_ADDR' }),
+    mount: text('transit').describe('Mount of the Transit engine.').meta({ env: 'VAULT_TRANSIT_MOUNT' }),
+    key_name: text('authserver-signing').describe('Name of the Transit key.').meta({ env: 'VAULT_TRANSIT_KEY_NAME' }),
+    timeout: duration('10s', { min: '1ms' }).describe('Time a call to Vault may take.').meta({ env: 'VAULT_TIMEOUT' }),
+    token: secret().describe('Vault token; either this or `approle`.').meta({ env: 'VAULT_TOKEN' }),
+    approle: section({
+      role_id: optionalText().describe('AppRole role id.').meta({ env: 'VAULT_APPROLE_ROLE_ID' }),
+      secret_id: secret()
+        .describe('AppRole secret id, required with `role_id`.')
+        .meta({ env: 'VAULT_APPROLE_SECRET_ID' }),
+      mount: text('approle').describe('Mount of the AppRole method.').meta({ env: 'VAULT_APPROLE_MOUNT' }),
+    }),
+  }).meta({ reserved: true }),
+});

@@ -1,0 +1,3 @@
+export * from './catalogue.ts';
+export * from './feed.ts';
+export * from './notify.ts';

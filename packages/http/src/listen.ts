@@ -1,0 +1,31 @@
+import type { AddressInfo } from 'node:net';
+import type { HttpServer } from './server.ts';
+
+export type ListenAddress = { host?: string; port: number };
+
+/**
+ * Opens the port. Without a host every interface is meant, except on a localhost issuer (`loopbackOnly`), which has no
+ * business being reachable from elsewhere.
+ *
+ * @throws {Error} naming the address when it is taken
+ */
+export const listen = async (app: HttpServer, address: ListenAddress, loopbackOnly: boolean): Promise<number> => {
+  const host = address.host ?? (loopbackOnly ? 'localhost' : '::');
+  try {
+    await app.listen({ port: address.port, host });
+  } catch (error) {
+    const { code, message } = error as NodeJS.ErrnoException;
+    if (code === 'EADDRINUSE')
+      throw new Error(`port ${address.port} is in use already; is another authserver running?`, { cause: error });
+    if (code === 'EAFNOSUPPORT' && host === '::') return listen(app, { host: '0.0.0.0', port: address.port }, false);
+    throw new Error(`cannot listen on ${host}:${address.port}: ${message}`, { cause: error });
+  }
+  return (app.server.address() as AddressInfo).port;
+};
+
+/** Stops accepting, lets requests in flight finish, and cuts what is left when the time is over. */
+export const drain = async (app: HttpServer, waitMs: number): Promise<void> => {
+  const cut = setTimeout(() => app.server.closeAllConnections(), waitMs);
+  await app.close();
+  clearTimeout(cut);
+};

@@ -1,0 +1,117 @@
+import {
+  createHttpServer,
+  type HttpServer,
+  healthRoutes,
+  logDenial,
+  sendOAuthError,
+  toOAuthError,
+} from '@authserver/http';
+import { OAuthError } from '@authserver/oauth';
+import cookie from '@fastify/cookie';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { sendPage } from './authorization/pages.ts';
+import type { TokenPlane } from './deps.ts';
+import { authorizeRoute } from './routes/authorize.ts';
+import { consentRoute } from './routes/consent.ts';
+import { allowCrossOrigin } from './routes/cors.ts';
+import { homeRoute } from './routes/home.ts';
+import { introspectRoute } from './routes/introspect.ts';
+import { jwksRoute } from './routes/jwks.ts';
+import { loginRoute } from './routes/login.ts';
+import { logoutRoute } from './routes/logout.ts';
+import { registerRoute } from './routes/register.ts';
+import { resourceMetadataRoute } from './routes/resource-metadata.ts';
+import { revokeRoute } from './routes/revoke.ts';
+import { serverMetadataRoute } from './routes/server-metadata.ts';
+import { tokenRoute } from './routes/token.ts';
+import { messagePage } from './views/message.ts';
+
+const protocolPaths = ['/oauth/token', '/oauth/revoke', '/oauth/introspect', '/oauth/register'];
+
+/** The data plane's HTTP server: every public endpoint is registered here, and nowhere else. */
+export const createTokenApp = async (plane: TokenPlane): Promise<HttpServer> => {
+  const { config } = plane;
+  const app = createHttpServer({
+    logger: plane.logger,
+    metrics: plane.metrics,
+    trustedProxies: config.server.trusted_proxies,
+    readTimeoutMs: config.server.read_timeout * 1000,
+    idleTimeoutMs: config.server.idle_timeout * 1000,
+    basePath: plane.basePath,
+  });
+  const headers = securityHeaders(config.session.secure);
+  app.addHook('onRequest', async (_request, reply) => {
+    reply.headers(headers);
+  });
+  await app.register(cookie);
+
+  // What programs call: JSON, open to any origin, no cookies.
+  await app.register(async (protocol) => {
+    protocol.setErrorHandler((error, request, reply) => refuse(plane, request, reply, error));
+    allowCrossOrigin(protocol, config.server.allowed_origins, [...protocolPaths, '/.well-known/*']);
+    await protocol.register(serverMetadataRoute, plane);
+    await protocol.register(jwksRoute, plane);
+    await protocol.register(resourceMetadataRoute, plane);
+    await protocol.register(tokenRoute, plane);
+    await protocol.register(introspectRoute, plane);
+    await protocol.register(revokeRoute, plane);
+    await protocol.register(registerRoute, plane);
+    protocol.get('/.well-known/*', notFound);
+  });
+
+  // What people see: pages, cookies, no cross-origin access.
+  await app.register(async (pages) => {
+    pages.setErrorHandler((error, request, reply) => refusePage(plane, request, reply, error));
+    await pages.register(homeRoute, plane);
+    await pages.register(authorizeRoute, plane);
+    await pages.register(loginRoute, plane);
+    await pages.register(consentRoute, plane);
+    await pages.register(logoutRoute, plane);
+  });
+
+  healthRoutes(app, plane);
+  app.setErrorHandler((error, request, reply) => refuse(plane, request, reply, error));
+  app.setNotFoundHandler((request, reply) => {
+    if (request.headers.accept?.includes('text/html') && !/^\/(oauth|\.well-known)\//.test(request.url))
+      return sendPage(
+        reply,
+        404,
+        messagePage({ title: 'There is nothing here', lead: 'This address does not exist.' }),
+      );
+    return refuse(plane, request, reply, new OAuthError('not_found', 'There is nothing at this address.', 'not_found'));
+  });
+  return app;
+};
+
+const notFound = async (): Promise<never> => {
+  throw new OAuthError('not_found', 'There is nothing at this address.', 'not_found');
+};
+
+const refuse = (plane: TokenPlane, request: FastifyRequest, reply: FastifyReply, thrown: unknown): FastifyReply => {
+  const error = toOAuthError(thrown);
+  if (error.reason) plane.metrics.authDenied.inc({ reason: error.reason });
+  return sendOAuthError(request, reply, error);
+};
+
+/** A page for what went wrong while a person was looking. */
+const refusePage = (plane: TokenPlane, request: FastifyRequest, reply: FastifyReply, thrown: unknown): FastifyReply => {
+  const error = toOAuthError(thrown);
+  if (error.reason) plane.metrics.authDenied.inc({ reason: error.reason });
+  logDenial(request, error);
+  const ours = error.status >= 500;
+  const page = messagePage({
+    title: ours ? 'That did not work' : 'This request cannot be used',
+    lead: ours ? 'Something is wrong on our side. Please try again in a moment.' : error.description,
+    requestId: request.id,
+  });
+  reply.headers(error.headers);
+  return sendPage(reply, error.status, page);
+};
+
+const securityHeaders = (https: boolean): Record<string, string> => ({
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+  'referrer-policy': 'no-referrer',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  ...(https ? { 'strict-transport-security': 'max-age=63072000; includeSubDomains' } : {}),
+});

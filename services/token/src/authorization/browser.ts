@@ -1,0 +1,95 @@
+import type { Config } from '@authserver/config';
+import type { BrowserSession, Store } from '@authserver/store';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { randomToken, type Secrets, tokenHash } from '../secrets.ts';
+import { after, type Clock } from '../time.ts';
+
+/** Who sits at the browser. `csrfToken` goes into the forms of this session. */
+export type SignedIn = BrowserSession & { csrfToken: string };
+
+export type Browser = {
+  /** The person signed in at this browser, if any; one read. */
+  signedIn(request: FastifyRequest): Promise<SignedIn | undefined>;
+  /** Starts a session with a new random id; whatever id the browser had before ends, so none can be planted. */
+  signIn(request: FastifyRequest, reply: FastifyReply, userId: string): Promise<void>;
+  signOut(request: FastifyRequest, reply: FastifyReply): Promise<void>;
+  /** A form that belongs to nobody yet is bound to a cookie of its own, against login CSRF. */
+  anonymousCsrf(request: FastifyRequest, reply: FastifyReply): string;
+  anonymousCsrfMatches(request: FastifyRequest, presented: string | undefined): boolean;
+  sessionCsrfMatches(request: FastifyRequest, presented: string | undefined): boolean;
+};
+
+const nonceCookie = 'authserver_login_nonce';
+const nonceSeconds = 12 * 3600;
+
+export const createBrowser = (deps: { store: Store; secrets: Secrets; clock: Clock; config: Config }): Browser => {
+  const { store, secrets, clock } = deps;
+  const { session } = deps.config;
+  const base = { path: '/', httpOnly: true, secure: session.secure, sameSite: session.same_site } as const;
+  const sessionIdOf = (request: FastifyRequest): string | undefined => request.cookies[session.cookie_name];
+  const nonceOf = (request: FastifyRequest): string | undefined => {
+    const nonce = request.cookies[nonceCookie];
+    return nonce && /^[A-Za-z0-9_-]{43}$/.test(nonce) ? nonce : undefined;
+  };
+
+  return {
+    async signedIn(request) {
+      const id = sessionIdOf(request);
+      if (!id) return undefined;
+      const found = await store.browserSessions.findLive(tokenHash(id), clock.now());
+      return found && { ...found, csrfToken: secrets.csrfToken(`session ${id}`) };
+    },
+
+    async signIn(request, reply, userId) {
+      const id = randomToken();
+      const previous = sessionIdOf(request);
+      const now = clock.now();
+      await store.transaction(async (tx) => {
+        if (previous) await tx.browserSessions.end(tokenHash(previous), now);
+        await tx.browserSessions.insert({
+          idHash: tokenHash(id),
+          userId,
+          authTime: now,
+          expiresAt: after(now, session.max_age),
+          ip: request.ip,
+          userAgent: request.headers['user-agent']?.slice(0, 256),
+        });
+        await tx.auditEvents.insert({ action: 'user.login', at: now, actorId: userId, ...origin(request) });
+      });
+      reply.setCookie(session.cookie_name, id, { ...base, maxAge: Math.floor(session.max_age) });
+    },
+
+    async signOut(request, reply) {
+      const id = sessionIdOf(request);
+      const now = clock.now();
+      if (id)
+        await store.transaction(async (tx) => {
+          const userId = await tx.browserSessions.end(tokenHash(id), now);
+          if (userId)
+            await tx.auditEvents.insert({ action: 'user.logout', at: now, actorId: userId, ...origin(request) });
+        });
+      reply.clearCookie(session.cookie_name, base).clearCookie(nonceCookie, base);
+    },
+
+    anonymousCsrf(request, reply) {
+      const nonce = nonceOf(request) ?? randomToken();
+      reply.setCookie(nonceCookie, nonce, { ...base, maxAge: nonceSeconds });
+      return secrets.csrfToken(`login ${nonce}`);
+    },
+    anonymousCsrfMatches(request, presented) {
+      const nonce = nonceOf(request);
+      return nonce !== undefined && secrets.csrfMatches(`login ${nonce}`, presented);
+    },
+    sessionCsrfMatches(request, presented) {
+      const id = sessionIdOf(request);
+      return id !== undefined && secrets.csrfMatches(`session ${id}`, presented);
+    },
+  };
+};
+
+/** Where a request came from, for the audit trail. */
+export const origin = (request: FastifyRequest) => ({
+  ip: request.ip,
+  userAgent: request.headers['user-agent'],
+  requestId: request.id,
+});

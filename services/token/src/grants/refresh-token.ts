@@ -1,0 +1,114 @@
+import type { Config } from '@authserver/config';
+import {
+  includesAll,
+  intersectScopes,
+  invalidGrant,
+  invalidScope,
+  invalidTarget,
+  parseScope,
+  sameResource,
+} from '@authserver/oauth';
+import type { HeldRefreshToken, IssuanceWriter, Store } from '@authserver/store';
+import { z } from 'zod';
+import type { Lookups } from '../lookups.ts';
+import { offeredScopes } from '../scopes.ts';
+import { type Secrets, tokenHash } from '../secrets.ts';
+import { after, earlier } from '../time.ts';
+import type { Replays } from '../tokens/replays.ts';
+import { defineGrant } from './grant.ts';
+
+export type RefreshTokenDeps = {
+  store: Pick<Store, 'refreshTokens'>;
+  issuances: IssuanceWriter;
+  lookups: Lookups;
+  replays: Replays;
+  secrets: Secrets;
+  config: Pick<Config, 'dcr' | 'oauth' | 'server'>;
+};
+
+/**
+ * Refresh token grant (RFC 6749 §6), rotated on every use (RFC 9700 §4.14.2).
+ *
+ * A repeat within `oauth.refresh_reuse_window` by the same client gets the same successor, on any pod: a lost answer or
+ * two tabs must not log anybody out. Once the successor was used, or the window is over, a repeat is a theft.
+ */
+export const refreshToken = ({ store, issuances, lookups, replays, secrets, config }: RefreshTokenDeps) => {
+  /** The successor's hash matches unless `session.secret` was changed since: then the window is simply over. */
+  const isRepeat = (token: HeldRefreshToken, successorHash: Buffer, now: Date): boolean =>
+    token.spentAt !== undefined &&
+    now.getTime() - token.spentAt.getTime() <= config.oauth.refresh_reuse_window * 1000 &&
+    !token.successorSpent &&
+    token.successorHash?.equals(successorHash) === true;
+
+  return defineGrant({
+    type: 'refresh_token',
+    params: z.object({
+      refresh_token: z.string({ error: 'refresh_token is missing' }),
+      scope: z.string().optional(),
+      resources: z.array(z.string()),
+    }),
+
+    async authorize(params, { client, now }) {
+      const hash = tokenHash(params.refresh_token);
+      const held = await store.refreshTokens.find(hash);
+      if (!held) throw invalidGrant('refresh_unknown');
+      // A stranger's attempt must not end the owner's session: it is refused before any reuse is judged.
+      if (held.clientId !== client.clientId) throw invalidGrant('refresh_other_client');
+      if (held.familyRevoked) throw invalidGrant('refresh_family_revoked');
+      if (held.expiresAt <= now || held.familyExpiresAt <= now) throw invalidGrant('refresh_expired');
+      if (!held.userActive) throw invalidGrant('user_not_active');
+
+      const successor = secrets.successorOf(params.refresh_token);
+      const successorHash = tokenHash(successor);
+      const repeat = isRepeat(held, successorHash, now);
+      if (held.spentAt && !repeat) {
+        await replays.refreshReused(held, now);
+        throw invalidGrant('refresh_reused');
+      }
+
+      const audience = held.resource ?? config.server.issuer;
+      if (params.resources.some((resource) => !sameResource(resource, audience)))
+        throw invalidTarget('The refresh token was issued for another resource.', 'resource_mismatch');
+      const asked = parseScope(params.scope);
+      const grantable = intersectScopes(held.scopes, await offeredScopes(lookups, held.resourceId, client));
+      if (asked && !includesAll(grantable, asked))
+        throw invalidScope('The scope exceeds what was granted.', 'scope_outside_grant');
+      const scopes = asked ?? grantable;
+      if (scopes.length === 0) throw invalidScope('Nothing of the granted scope is left.', 'scope_empty');
+
+      return {
+        grantType: 'refresh_token',
+        client,
+        subject: held.userId,
+        subjectUserId: held.userId,
+        scopes,
+        resource: { id: held.resourceId, audience },
+        authTime: held.authTime,
+        familyId: held.familyId,
+        consentGrantId: held.consentGrantId,
+        ttlSeconds: config.dcr.default_token_expiry,
+        refreshToken: successor,
+        async commit(issuance) {
+          if (repeat) return issuances.write(issuance);
+          const spent = await store.refreshTokens.spend({
+            tokenHash: hash,
+            familyId: held.familyId,
+            now,
+            successor: {
+              hash: successorHash,
+              expiresAt: earlier(after(now, config.dcr.default_refresh_expiry), held.familyExpiresAt),
+            },
+            issuance,
+          });
+          if (spent) return;
+          // Somebody was faster. If it was the same client a moment ago, both get the same successor.
+          const fresh = await store.refreshTokens.find(hash);
+          if (!fresh || fresh.familyRevoked) throw invalidGrant('refresh_family_revoked');
+          if (isRepeat(fresh, successorHash, now)) return issuances.write(issuance);
+          await replays.refreshReused(fresh, now);
+          throw invalidGrant('refresh_reused');
+        },
+      };
+    },
+  });
+};

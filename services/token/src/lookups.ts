@@ -1,0 +1,60 @@
+import type { Config } from '@authserver/config';
+import type { ChangeFeed } from '@authserver/events';
+import { resourceKey } from '@authserver/oauth';
+import type { Client, DcrMode, Resource, Store } from '@authserver/store';
+import { createCache, createSnapshot } from './cache.ts';
+
+/** Last resort should every hint be lost; the change feed empties these within milliseconds. */
+const ceilingTtlMs = 60_000;
+
+/** The resources as the data plane asks for them. */
+export type ResourceCatalog = {
+  all: readonly Resource[];
+  /** By resource indicator (RFC 8707) or slug. */
+  find(indicator: string): Resource | undefined;
+  byId(id: string): Resource | undefined;
+  /** Every scope name of every resource, each once. */
+  scopes: readonly string[];
+};
+
+export type Lookups = {
+  client(clientId: string): Promise<Client | undefined>;
+  resources(): Promise<ResourceCatalog>;
+  dcrMode(): Promise<DcrMode>;
+  /** As above, but the last known answer when the database is away: for metadata, which must keep answering. */
+  lastKnown: { resources(): Promise<ResourceCatalog>; dcrMode(): Promise<DcrMode> };
+};
+
+/** What every request needs and an operator rarely changes, in memory. What may not be late is not here. */
+export const createLookups = (store: Store, config: Config, feed: ChangeFeed): Lookups => {
+  const clients = createCache({ load: (id) => store.clients.find(id), ttlMs: ceilingTtlMs, maxEntries: 20_000 });
+  const resources = createSnapshot(async () => toCatalog(await store.resources.all()), ceilingTtlMs);
+  const dcr = createSnapshot(async () => ({ mode: (await store.settings.dcrMode()) ?? config.dcr.mode }), ceilingTtlMs);
+
+  feed.subscribe('client', (key) => clients.drop(key));
+  feed.subscribe('resource', () => resources.clear());
+  feed.subscribe('dcr_mode', () => dcr.clear());
+
+  return {
+    client: (id) => clients.get(id),
+    resources: () => resources.get(),
+    dcrMode: async () => (await dcr.get()).mode,
+    lastKnown: { resources: () => resources.stale(), dcrMode: async () => (await dcr.stale()).mode },
+  };
+};
+
+const toCatalog = (all: readonly Resource[]): ResourceCatalog => {
+  const byKey = new Map<string, Resource>();
+  const bySlug = new Map(all.map((resource) => [resource.slug, resource]));
+  const byId = new Map(all.map((resource) => [resource.id, resource]));
+  for (const resource of all) if (resource.uri) byKey.set(resourceKey(resource.uri) ?? resource.uri, resource);
+  return {
+    all,
+    find: (indicator) => {
+      const key = resourceKey(indicator);
+      return key === undefined ? bySlug.get(indicator) : byKey.get(key);
+    },
+    byId: (id) => byId.get(id),
+    scopes: [...new Set(all.flatMap((resource) => resource.scopes.map((scope) => scope.name)))],
+  };
+};

@@ -1,0 +1,30 @@
+import { invalidRequest } from '@authserver/oauth';
+import { z } from 'zod';
+
+/**
+ * The parameters of a protocol request (RFC 6749 §3.1, §3.2): each at most once, the empty ones as if they were absent,
+ * unknown ones kept for whoever ignores them. `resource` may repeat (RFC 8707 §2).
+ */
+export type Params = { readonly [name: string]: string | undefined } & { readonly resources: readonly string[] };
+
+export const FormBody = z.record(z.string(), z.union([z.string(), z.array(z.string())])).default({});
+
+/** @throws {OAuthError} `invalid_request` when a parameter is repeated */
+export const readParams = (raw: z.infer<typeof FormBody>): Params => {
+  const { params, repeated } = splitParams(raw);
+  if (repeated.length > 0) throw invalidRequest('A request parameter is repeated.', 'duplicate_parameter');
+  return params;
+};
+
+/** For the authorization endpoint, which may answer some repetitions by redirect and must answer others by a page. */
+export const splitParams = (raw: z.infer<typeof FormBody>): { params: Params; repeated: string[] } => {
+  const single: Record<string, string> = Object.create(null);
+  const repeated: string[] = [];
+  let resources: string[] = [];
+  for (const [name, value] of Object.entries(raw)) {
+    if (name === 'resource') resources = [value].flat().filter((entry) => entry !== '');
+    else if (Array.isArray(value)) repeated.push(name);
+    else if (value !== '') single[name] = value;
+  }
+  return { params: Object.assign(single, { resources }) as unknown as Params, repeated };
+};

@@ -1,0 +1,28 @@
+import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import { z } from 'zod';
+import type { Browser } from '../authorization/browser.ts';
+import { seeOther, sendPage } from '../authorization/pages.ts';
+import type { PendingRequests } from '../authorization/pending.ts';
+import { messagePage } from '../views/message.ts';
+
+export type LogoutRouteDeps = { basePath: string; browser: Browser; pending: PendingRequests };
+
+const LogoutForm = z.object({ csrf_token: z.string().optional(), request: z.string().optional() });
+
+/** Ends the session on the server. From a consent page the same request goes on, for another user. */
+export const logoutRoute: FastifyPluginAsyncZod<LogoutRouteDeps> = async (app, deps) => {
+  app.post('/logout', { schema: { body: LogoutForm } }, async (request, reply) => {
+    if (!deps.browser.sessionCsrfMatches(request, request.body.csrf_token)) {
+      const page = messagePage({
+        title: 'You were not signed out',
+        lead: 'The request did not come from a page of this server.',
+        action: { href: `${deps.basePath}/`, label: 'Go to the start page' },
+      });
+      return sendPage(reply, 403, page);
+    }
+    await deps.browser.signOut(request, reply);
+    const sealed = request.body.request;
+    const waiting = sealed === undefined ? undefined : await deps.pending.openAnyConsent(sealed);
+    return seeOther(reply, `${deps.basePath}${waiting?.path ?? '/login'}`);
+  });
+};

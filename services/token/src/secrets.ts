@@ -1,0 +1,63 @@
+import { createHash, createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto';
+import { EncryptJWT, jwtDecrypt } from 'jose';
+
+/** 256 random bits, in characters that survive any form encoding. */
+export const randomToken = (): string => randomBytes(32).toString('base64url');
+
+/** How a token or code is kept: random 256-bit values need no slow hash. */
+export const tokenHash = (token: string): Buffer => createHash('sha256').update(token).digest();
+
+/** Everything that is keyed by `session.secret`; each purpose has a key of its own (RFC 5869). */
+export type Secrets = {
+  /**
+   * The one successor of a refresh token. Any pod computes the same, so a repeated refresh gets the same answer although
+   * only hashes are stored; without the server's secret nobody gets from one token to the next.
+   */
+  successorOf(refreshToken: string): string;
+  /** Proves that a form was served to this browser: bound to its cookie. */
+  csrfToken(binding: string): string;
+  csrfMatches(binding: string, presented: string | undefined): boolean;
+  /** Encrypts what a browser carries for us. `purpose` keeps one kind from being used as another. */
+  seal(purpose: string, payload: Record<string, unknown>, expiresAt: Date): Promise<string>;
+  /** `undefined` when it is not ours, was changed, is for another purpose or has expired. */
+  unseal(purpose: string, sealed: string, now: Date): Promise<Record<string, unknown> | undefined>;
+};
+
+export const createSecrets = (sessionSecret: string): Secrets => {
+  const derive = (info: string): Uint8Array =>
+    new Uint8Array(hkdfSync('sha256', sessionSecret, '', `authserver ${info}`, 32));
+  const successorKey = derive('refresh successor');
+  const csrfKey = derive('csrf');
+  const sealKey = derive('seal');
+
+  const csrfToken = (binding: string): string => createHmac('sha256', csrfKey).update(binding).digest('base64url');
+
+  return {
+    successorOf: (refreshToken) => createHmac('sha256', successorKey).update(refreshToken).digest('base64url'),
+    csrfToken,
+    csrfMatches(binding, presented) {
+      const expected = Buffer.from(csrfToken(binding));
+      const given = Buffer.from(presented ?? '');
+      return given.length === expected.length && timingSafeEqual(given, expected);
+    },
+    seal: (purpose, payload, expiresAt) =>
+      new EncryptJWT(payload)
+        .setProtectedHeader({ alg: 'dir', enc: 'A256GCM' })
+        .setAudience(purpose)
+        .setExpirationTime(Math.ceil(expiresAt.getTime() / 1000))
+        .encrypt(sealKey),
+    async unseal(purpose, sealed, now) {
+      try {
+        const { payload } = await jwtDecrypt(sealed, sealKey, {
+          audience: purpose,
+          currentDate: now,
+          keyManagementAlgorithms: ['dir'],
+          contentEncryptionAlgorithms: ['A256GCM'],
+        });
+        return payload;
+      } catch {
+        return undefined;
+      }
+    },
+  };
+};

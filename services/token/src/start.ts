@@ -1,0 +1,103 @@
+import { type Config, isLocalhostIssuer, parseAddress } from '@authserver/config';
+import { createChangeFeed, notifyChannel } from '@authserver/events';
+import { createHttpServer, drain, type HttpServer, healthRoutes, listen, metricsRoute } from '@authserver/http';
+import type { Keyring } from '@authserver/keys';
+import { changes, type Database, openDatabase } from '@authserver/store';
+import { type Logger, type Metrics, version } from '@authserver/telemetry';
+import { createTokenApp } from './app.ts';
+import { createTokenPlane } from './deps.ts';
+import type { Clock } from './time.ts';
+
+export type TokenServiceOptions = {
+  config: Config;
+  dsn: string;
+  /** `session.secret`, configured or generated. */
+  sessionSecret: string;
+  keyring: Keyring;
+  logger: Logger;
+  metrics: Metrics;
+  clock: Clock;
+  /** Also serve `/metrics` and health on `server.internal_address`: for a process without the admin role. */
+  internalListener: boolean;
+  /** Commands for the start page of a localhost issuer. */
+  steps?: readonly { title: string; command: string }[];
+};
+
+export type TokenService = {
+  port: number;
+  database: Database;
+  /** Lets `/ready` say no, so that a balancer looks elsewhere before the port closes. */
+  beginDrain(): void;
+  close(): Promise<void>;
+};
+
+/** Opens the data plane: database, change feed, routes, port. Everything it opened is closed again if it fails. */
+export const startTokenService = async (options: TokenServiceOptions): Promise<TokenService> => {
+  const { config, logger, metrics } = options;
+  const database = openDatabase({
+    dsn: options.dsn,
+    maxConnections: config.storage.postgres.max_conns,
+    minConnections: config.storage.postgres.min_conns,
+    idleTimeoutSeconds: config.storage.postgres.max_conn_idle_time,
+    maxLifetimeSeconds: config.storage.postgres.max_conn_lifetime,
+    applicationName: 'authserver token',
+    onQuery: (operation, seconds) => metrics.dbDuration.observe({ operation, store: 'postgres' }, seconds),
+  });
+  const onError = (error: unknown) => logger.warn({ err: error }, 'the change feed is interrupted');
+  const feed = createChangeFeed({
+    source: changes(database),
+    channels: [notifyChannel(options.dsn, onError)],
+    reconcileIntervalMs: config.changes.reconcile_interval * 1000,
+    onError,
+    onApplied: (kind, seconds) => metrics.changePropagation.observe({ kind }, seconds),
+  });
+
+  let draining = false;
+  const opened: HttpServer[] = [];
+  const close = async (): Promise<void> => {
+    await Promise.all(opened.map((app) => drain(app, config.server.shutdown_wait * 1000)));
+    await feed.stop();
+    await database.end();
+  };
+
+  try {
+    const plane = await createTokenPlane({ ...options, database, feed, version, draining: () => draining });
+    await feed.start();
+    const app = await createTokenApp(plane);
+    opened.push(app);
+    const loopbackOnly = isLocalhostIssuer(config.server.issuer);
+    const port = await listen(app, parseAddress(config.server.address), loopbackOnly);
+    if (options.internalListener) {
+      const internal = createInternalServer(options, plane);
+      opened.push(internal);
+      await listen(internal, parseAddress(config.server.internal_address), loopbackOnly);
+    }
+    return {
+      port,
+      database,
+      beginDrain: () => {
+        draining = true;
+      },
+      close,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+};
+
+const createInternalServer = (
+  { config, logger, metrics }: TokenServiceOptions,
+  health: Parameters<typeof healthRoutes>[1],
+): HttpServer => {
+  const app = createHttpServer({
+    logger,
+    metrics,
+    trustedProxies: [],
+    readTimeoutMs: config.server.read_timeout * 1000,
+    idleTimeoutMs: config.server.idle_timeout * 1000,
+  });
+  healthRoutes(app, health);
+  if (config.observability.metrics.provider !== 'none') metricsRoute(app, config.observability.metrics.path, metrics);
+  return app;
+};

@@ -1,0 +1,66 @@
+import type { Keyring } from '@authserver/keys';
+import { formatScope } from '@authserver/oauth';
+import { type Issuance, uuidv7 } from '@authserver/store';
+import type { Metrics } from '@authserver/telemetry';
+import { z } from 'zod';
+import type { Authorization } from '../grants/grant.ts';
+import { after } from '../time.ts';
+import { accessTokenClaims } from './claims.ts';
+
+/** RFC 6749 §5.1 */
+export const TokenResponse = z.object({
+  access_token: z.string(),
+  token_type: z.literal('Bearer'),
+  expires_in: z.number().int().positive(),
+  refresh_token: z.string().optional(),
+  scope: z.string().optional(),
+});
+export type TokenResponse = z.infer<typeof TokenResponse>;
+
+export type TokenIssuer = { issue(authorization: Authorization, now: Date): Promise<TokenResponse> };
+
+/**
+ * Turns an authorization into a token response; the only caller of a signer.
+ *
+ * The commit is sent first and signing happens while the database works. The answer leaves only after the row is
+ * committed: there is no token without its issuance.
+ */
+export const createTokenIssuer = (deps: { issuer: string; keyring: Keyring; metrics: Metrics }): TokenIssuer => ({
+  async issue(authorization, now) {
+    const issuance = toIssuance(authorization, now);
+    const committed = authorization.commit(issuance);
+    // Heard here, thrown below: a rejection while we sign must not count as unhandled.
+    committed.catch(() => {});
+    const accessToken = await deps.keyring.signJwt(accessTokenClaims(deps.issuer, issuance, authorization.authTime));
+    await committed;
+
+    deps.metrics.tokensIssued.inc({ grant_type: authorization.grantType });
+    if (authorization.grantType === 'refresh_token') deps.metrics.tokensRefreshed.inc();
+    if (authorization.grantType === 'client_credentials') deps.metrics.clientCredentialsIssued.inc();
+    return {
+      access_token: accessToken,
+      token_type: 'Bearer',
+      expires_in: authorization.ttlSeconds,
+      ...(authorization.refreshToken === undefined ? {} : { refresh_token: authorization.refreshToken }),
+      ...(issuance.scopes.length > 0 ? { scope: formatScope(issuance.scopes) } : {}),
+    };
+  },
+});
+
+const toIssuance = (authorization: Authorization, now: Date): Issuance => ({
+  id: uuidv7(now),
+  grantType: authorization.grantType,
+  clientId: authorization.client.clientId,
+  subject: authorization.subject,
+  subjectUserId: authorization.subjectUserId,
+  resourceId: authorization.resource.id,
+  resource: authorization.resource.audience,
+  scopes: authorization.scopes,
+  issuedAt: now,
+  expiresAt: after(now, authorization.ttlSeconds),
+  familyId: authorization.familyId,
+  consentGrantId: authorization.consentGrantId,
+  parentId: undefined,
+  dpopJkt: undefined,
+  agentId: authorization.client.agent ? authorization.client.clientId : undefined,
+});

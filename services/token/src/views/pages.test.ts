@@ -1,0 +1,169 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { type ConsentPage, consentPage } from './consent.ts';
+import { type HomePage, homePage } from './home.ts';
+import { type LoginPage, loginPage, waitText } from './login.ts';
+import { messagePage } from './message.ts';
+
+/** Everything a stranger could try at once, long enough to be cut. */
+const hostile = `"><script>alert(1)</script>' onmouseover=x style=x \u202E\u200B\0 https://evil.test ${'w'.repeat(400)}`;
+
+const login = (over: Partial<LoginPage> = {}) => loginPage({ action: '/login', csrfToken: 'c5rf', ...over });
+
+const consent = (over: Partial<ConsentPage> = {}) =>
+  consentPage({
+    action: '/consent',
+    csrfToken: 'c5rf',
+    request: 'r3quest',
+    client: { name: 'Planner', id: 'https://planner.test/client.json', verified: false, source: 'cimd' },
+    user: { email: 'alice@example.test' },
+    resource: { displayName: 'Calendar', slug: 'calendar', uri: 'https://calendar.test/mcp' },
+    redirect: { display: 'planner.test', loopback: false, privateScheme: false },
+    scopes: [{ name: 'events/read', description: 'Read your events' }, { name: 'events/write' }],
+    ...over,
+  });
+
+const home = (over: Partial<HomePage> = {}) =>
+  homePage({
+    issuer: 'http://localhost:9000',
+    version: '0.1.0',
+    metadataUrl: 'http://localhost:9000/.well-known/oauth-authorization-server',
+    steps: [{ title: 'Add a user', command: 'authserver admin user create' }],
+    ready: true,
+    ...over,
+  });
+
+const pages: Record<string, string> = {
+  login: login(),
+  'login, hostile': login({
+    csrfToken: hostile,
+    request: hostile,
+    email: hostile,
+    problem: hostile,
+    retryAfterSeconds: 90,
+    clientName: hostile,
+    redirectHost: hostile,
+    identityProvider: { displayName: hostile, href: '/oidc/start' },
+  }),
+  consent: consent(),
+  'consent, hostile': consent({
+    csrfToken: hostile,
+    request: hostile,
+    client: { name: hostile, id: hostile, verified: false, source: 'dcr' },
+    user: { email: hostile, name: hostile },
+    resource: { displayName: hostile, slug: hostile, uri: hostile },
+    redirect: { display: hostile, loopback: true, privateScheme: false },
+    scopes: [{ name: hostile, description: hostile, alreadyGranted: true }],
+    offlineAccess: true,
+  }),
+  home: home({ signedInAs: 'alice@example.test', csrfToken: 'c5rf' }),
+  'home, hostile': home({ adminHint: hostile, version: hostile, steps: [{ title: hostile, command: hostile }] }),
+  message: messagePage({ title: 'Expired', lead: 'Start again.', action: { href: '/', label: 'Home' } }),
+  'message, hostile': messagePage({ title: hostile, lead: hostile, details: [hostile], requestId: hostile }),
+};
+
+/** Every tag of a page, without the text between them. */
+const tagsOf = (page: string) => page.replace(/<style>[\s\S]*?<\/style>/, '').match(/<[^>]*>/g) ?? [];
+
+/** The same with attribute values emptied, so that only names remain. */
+const namesOf = (tag: string) => tag.replace(/"[^"]*"/g, '""');
+
+for (const [name, page] of Object.entries(pages)) {
+  test(`${name}: no script, no inline style, no handler`, () => {
+    assert.doesNotMatch(page, /<script|javascript:/i);
+    for (const tag of tagsOf(page)) assert.doesNotMatch(namesOf(tag), /\s(style|srcdoc|on\w+)=/i, tag);
+  });
+
+  test(`${name}: links, forms and images stay here`, () => {
+    for (const tag of tagsOf(page)) {
+      for (const [, target] of tag.matchAll(/\s(?:href|action|src)="([^"]*)"/g)) {
+        assert.match(target ?? '', /^(\/(?!\/)|data:image\/svg\+xml,)/, tag);
+      }
+    }
+  });
+
+  test(`${name}: no text can reorder the page`, () => {
+    const shown = page.replace(/value="[^"]*"/g, '');
+    assert.ok(!/[\u202A-\u202E\u2066-\u2069]/.test(shown) && !page.includes('\0'));
+  });
+
+  test(`${name}: every input has a label, ids are unique, one main heading`, () => {
+    const ids = [...page.matchAll(/\sid="([^"]*)"/g)].map(([, id]) => id);
+    assert.equal(new Set(ids).size, ids.length);
+    for (const tag of tagsOf(page).filter((each) => each.startsWith('<input') && !each.includes('type="hidden"'))) {
+      const id = /\sid="([^"]*)"/.exec(tag)?.[1];
+      assert.ok(id && page.includes(`<label for="${id}"`), tag);
+    }
+    for (const [, id] of page.matchAll(/aria-describedby="([^"]*)"/g)) assert.ok(ids.includes(id));
+    assert.equal(page.match(/<h1>/g)?.length, 1);
+    assert.match(page, /^<!doctype html>\n<html lang="en">/);
+  });
+
+  test(`${name}: every form that posts carries the CSRF token`, () => {
+    for (const [form] of page.matchAll(/<form[\s\S]*?<\/form>/g)) {
+      assert.match(form, /method="post"/);
+      assert.match(form, /type="hidden" name="csrf_token" value="[^"]+"/);
+    }
+  });
+}
+
+test('login: fields, and no password given back', () => {
+  const page = login({ request: 'r3quest', email: 'a@b.test', problem: 'No.', clientName: 'Planner' });
+  assert.match(page, /name="email"[^>]*autocomplete="username"[^>]*value="a@b.test"/);
+  assert.match(page, /name="password"[^>]*autocomplete="current-password"/);
+  assert.doesNotMatch(/<input id="password"[^>]*>/.exec(page)?.[0] ?? '', /value=/);
+  assert.match(page, /name="request" value="r3quest"/);
+  assert.match(page, /role="alert"/);
+  assert.match(page, /unverified name/);
+  assert.doesNotMatch(login(), /role="alert"|name="request"|unverified/);
+});
+
+test('login: the wait is never understated', () => {
+  const waits = [0, 1, 2.1, 59, 60, 61, 900].map(waitText);
+  assert.deepEqual(waits, ['1 second', '1 second', '3 seconds', '59 seconds', 'a minute', '2 minutes', '15 minutes']);
+});
+
+test('consent: ticked boxes, and Enter means deny', () => {
+  const page = consent();
+  const boxes = page.match(/<input[^>]*type="checkbox"[^>]*>/g) ?? [];
+  assert.equal(boxes.length, 2);
+  for (const box of boxes) assert.match(box, /name="scopes" value="events\/\w+" checked>/);
+  assert.deepEqual(
+    [...page.matchAll(/name="action" value="(\w+)"/g)].map(([, value]) => value),
+    ['deny', 'allow'],
+  );
+});
+
+test('consent: says what is known about the client', () => {
+  assert.match(consent(), />unverified</);
+  const verified = consent({ client: { name: 'Planner', id: 'p1', verified: true, source: 'admin' } });
+  assert.match(verified, />verified</);
+  assert.doesNotMatch(verified, />unverified</);
+});
+
+test('consent: says where the answer goes', () => {
+  const loopback = { display: '127.0.0.1:33418', loopback: true, privateScheme: false };
+  const scheme = { display: 'com.example.app', loopback: false, privateScheme: true };
+  assert.match(consent(), /class="host"><bdi>planner\.test</);
+  assert.match(consent({ redirect: loopback }), /an app on this device[\s\S]*127\.0\.0\.1:33418[\s\S]*Any program/);
+  assert.match(consent({ redirect: scheme }), /an app on this device[\s\S]*com\.example\.app/);
+  assert.match(
+    consent({ redirect: { ...loopback, loopback: false, display: 'аpple.test' } }),
+    /class="host"><bdi>\\u\{430\}pple\.test/,
+  );
+});
+
+test('consent: a value the page shortens is posted whole', () => {
+  const name = `tools/${'x'.repeat(300)}`;
+  assert.ok(consent({ scopes: [{ name }] }).includes(`value="${name}"`));
+});
+
+test('message: an action outside this server throws', () => {
+  const message = { title: 'Error', lead: 'It failed.' };
+  assert.throws(() => messagePage({ ...message, action: { href: 'https://evil.test', label: 'Go on' } }));
+});
+
+test('home: a metadata address elsewhere is not linked', () => {
+  assert.match(home(), /href="\/\.well-known\/oauth-authorization-server"/);
+  assert.doesNotMatch(home({ metadataUrl: 'https://evil.test/x' }), /href="\/x"|evil/);
+});

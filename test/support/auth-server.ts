@@ -1,0 +1,260 @@
+import { createHash, randomBytes } from 'node:crypto';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { after } from 'node:test';
+import { type Config, loadConfig } from '@authserver/config';
+import { createKeyring, keyfileStore } from '@authserver/keys';
+import { type AuthMethod, type GrantType, hashClientSecret, newClientId, newClientSecret } from '@authserver/oauth';
+import {
+  createStore,
+  type Database,
+  openDatabase,
+  type Repositories,
+  type ResourceScope,
+  type Row,
+  type Store,
+  uuidv7,
+} from '@authserver/store';
+import { createLogger, createMetrics, type Metrics } from '@authserver/telemetry';
+import { startTokenService, type TokenService } from '@authserver/token';
+import { hash } from '@node-rs/argon2';
+import { TestClock } from './clock.ts';
+import { createDatabase } from './database.ts';
+import { TestApp } from './test-app.ts';
+
+export type StartOptions = {
+  /** Settings by their environment name without `AUTHPLANE_`. */
+  env?: Record<string, string>;
+  /** Identical token services over the same database. */
+  pods?: number;
+  /** Path of the issuer. */
+  issuerPath?: string;
+};
+
+export type TestUser = { id: string; email: string; password: string };
+export type TestResource = { id: string; slug: string; uri: string };
+
+const sessionSecret = 'a session secret of the tests, long enough';
+
+/**
+ * Starts the data plane on a database of its own and returns it in the words of OAuth. Stopped when the test file ends.
+ */
+export const startAuthServer = async (options: StartOptions = {}): Promise<AuthServer> => {
+  const database = await createDatabase();
+  const directory = await mkdtemp(join(tmpdir(), 'authserver-test-'));
+  const clock = new TestClock();
+  const pods = await startPods(options, database.dsn, directory, clock);
+  const first = pods[0] as Pod;
+  const server = new AuthServer(first.config, pods, clock, database.dsn);
+  after(async () => {
+    await server.close();
+    await database.drop();
+    await rm(directory, { recursive: true, force: true });
+  });
+  return server;
+};
+
+export type Pod = { url: string; config: Config; metrics: Metrics; service: TokenService };
+
+const startPods = async (options: StartOptions, dsn: string, directory: string, clock: TestClock): Promise<Pod[]> => {
+  const ports = await Promise.all(Array.from({ length: options.pods ?? 1 }, freePort));
+  const issuer = `http://localhost:${ports[0]}${options.issuerPath ?? ''}`;
+  return Promise.all(
+    ports.map(async (port) => {
+      const { config } = loadConfig({
+        env: Object.fromEntries(
+          Object.entries({
+            SERVER_ISSUER: issuer,
+            SERVER_ADDRESS: `:${port}`,
+            STORAGE_DRIVER: 'postgres',
+            STORAGE_POSTGRES_DSN: dsn,
+            SIGNING_KEY_PATH: join(directory, 'keys'),
+            LOG_LEVEL: 'error',
+            CHANGES_RECONCILE_INTERVAL: '500ms',
+            ...options.env,
+          }).map(([name, value]) => [`AUTHPLANE_${name}`, value]),
+        ),
+      });
+      const metrics = createMetrics();
+      const store = keyfileStore({
+        directory: config.signing.key_path,
+        algorithm: config.signing.algorithm,
+        maxTokenLifetimeSeconds: 3600,
+      });
+      const keyring = createKeyring({ store, clock });
+      await keyring.reload();
+      const logger = createLogger({ level: config.observability.logging.level, format: 'json', stdout: true });
+      const service = await startTokenService({
+        config,
+        dsn,
+        sessionSecret,
+        keyring,
+        logger,
+        metrics,
+        clock,
+        internalListener: false,
+      });
+      return { url: `http://localhost:${port}${options.issuerPath ?? ''}`, config, metrics, service };
+    }),
+  );
+};
+
+export class AuthServer {
+  readonly config: Config;
+  readonly pods: readonly Pod[];
+  readonly clock: TestClock;
+  readonly dsn: string;
+  readonly store: Store;
+  readonly #database: Database;
+
+  constructor(config: Config, pods: readonly Pod[], clock: TestClock, dsn: string) {
+    this.config = config;
+    this.pods = pods;
+    this.clock = clock;
+    this.dsn = dsn;
+    this.#database = openDatabase({ dsn, maxConnections: 2, applicationName: 'authserver test' });
+    this.store = createStore(this.#database);
+  }
+
+  get issuer(): string {
+    return this.config.server.issuer;
+  }
+
+  /** A row of the database, for what no endpoint shows. */
+  async sql<R extends Row = Row>(text: string, values: readonly unknown[] = []): Promise<R[]> {
+    const name = createHash('sha256').update(text).digest('hex').slice(0, 16);
+    return (await this.#database.query<R>(`test_${name}`, text, values)).rows;
+  }
+
+  /** A change as an operator makes it: with its change row, and waited for until every pod has applied it. */
+  async change(kind: string, key: string, work: (tx: Repositories) => Promise<unknown>): Promise<void> {
+    const version = await this.store.transaction(async (tx) => {
+      await work(tx);
+      return tx.changes.record(kind, key);
+    });
+    void version;
+    await new Promise((resolve) => setTimeout(resolve, 60));
+  }
+
+  async user(options: { email?: string } = {}): Promise<TestUser> {
+    const password = 'correct horse battery staple';
+    const email = options.email ?? `user-${randomBytes(4).toString('hex')}@example.com`;
+    const { id } = await this.store.users.insert({
+      id: uuidv7(new Date()),
+      email,
+      name: 'Test User',
+      role: 'user',
+      passwordHash: await hash(password, { memoryCost: 64, timeCost: 1, parallelism: 1 }),
+    });
+    return { id, email, password };
+  }
+
+  async resource(
+    options: {
+      slug?: string;
+      uri?: string;
+      scopes?: (string | Partial<ResourceScope>)[];
+      runtimeClients?: string[];
+    } = {},
+  ): Promise<TestResource> {
+    const slug = options.slug ?? `mcp-${randomBytes(4).toString('hex')}`;
+    const uri = options.uri ?? `https://${slug}.example.com/mcp`;
+    const id = uuidv7(new Date());
+    const scopes = (options.scopes ?? ['tools/read', 'tools/write']).map((scope) => ({
+      name: '',
+      description: '',
+      upstream: '',
+      default: false,
+      ...(typeof scope === 'string' ? { name: scope } : scope),
+    }));
+    await this.change('resource', id, (tx) =>
+      tx.resources.insert({
+        id,
+        slug,
+        uri,
+        backendKind: 'mint',
+        brokerProviderId: undefined,
+        displayName: slug,
+        scopes,
+        policy: {
+          exchange: { allowed_client_ids: [] },
+          runtime: { client_ids: options.runtimeClients ?? [] },
+          connect: { allowed_return_urls: [] },
+        },
+      }),
+    );
+    return { id, slug, uri };
+  }
+
+  /** A registered client, and the app that uses it. Public unless an authentication method is named. */
+  async client(
+    options: {
+      authMethod?: AuthMethod;
+      grantTypes?: GrantType[];
+      redirectUris?: string[];
+      ceiling?: string[];
+      name?: string;
+      source?: 'admin' | 'dcr';
+    } = {},
+  ): Promise<TestApp> {
+    const authMethod = options.authMethod ?? 'none';
+    const clientId = newClientId();
+    const clientSecret = authMethod === 'none' ? undefined : newClientSecret();
+    const redirectUris = options.redirectUris ?? ['https://app.example.com/cb'];
+    await this.change('client', clientId, async (tx) => {
+      await tx.clients.insert({
+        clientId,
+        clientName: options.name ?? 'Test App',
+        redirectUris,
+        grantTypes: options.grantTypes ?? ['authorization_code', 'refresh_token'],
+        responseTypes: ['code'],
+        tokenEndpointAuthMethod: authMethod,
+        applicationType: 'web',
+        ceiling: options.ceiling ?? [],
+        registrationSource: options.source ?? 'admin',
+        cimdUrl: undefined,
+        agent: false,
+        agentDescription: '',
+      });
+      if (clientSecret) await tx.clients.replaceSecret(clientId, hashClientSecret(clientSecret));
+    });
+    return new TestApp(
+      this.pods.map(({ url }) => url),
+      { clientId, clientSecret, authMethod, redirectUris },
+    );
+  }
+
+  /** A metric summed over all pods; with labels, the series that has them. */
+  async metric(name: string, labels: Record<string, string> = {}): Promise<number> {
+    const texts = await Promise.all(this.pods.map(async (pod) => (await pod.metrics.render()).body));
+    return texts
+      .flatMap((text) => text.split('\n'))
+      .reduce((sum, line) => {
+        const match = /^([a-z_]+)(?:\{(.*)\})? (\S+)$/.exec(line);
+        if (match?.[1] !== name) return sum;
+        const held = match[2] ?? '';
+        return Object.entries(labels).every(([key, value]) => held.includes(`${key}="${value}"`))
+          ? sum + Number(match[3])
+          : sum;
+      }, 0);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.pods.map(({ service }) => service.close()));
+    await this.#database.end();
+  }
+}
+
+const freePort = (): Promise<number> =>
+  new Promise((resolve, reject) => {
+    const probe = createServer();
+    probe.on('error', reject);
+    probe.listen(0, () => {
+      const address = probe.address();
+      probe.close(() =>
+        address && typeof address === 'object' ? resolve(address.port) : reject(new Error('no port')),
+      );
+    });
+  });

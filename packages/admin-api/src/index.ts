@@ -1,0 +1,12 @@
+export * from './client.ts';
+export * from './entities.ts';
+export * from './entity.ts';
+export * from './openapi.ts';
+export * from './views/client.ts';
+export { Id } from './views/fields.ts';
+export * from './views/grant.ts';
+export * from './views/issuance.ts';
+export * from './views/key.ts';
+export * from './views/resource.ts';
+export * from './views/system.ts';
+export * from './views/user.ts';

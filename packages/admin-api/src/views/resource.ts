@@ -1,0 +1,146 @@
+import { isScopeToken, resourceKey, slugPattern } from '@authserver/oauth';
+import { z } from 'zod';
+import { page, plainText, Timestamp } from './fields.ts';
+
+const Slug = z
+  .string()
+  .toLowerCase()
+  .regex(slugPattern, 'must be 1 to 64 of a-z, 0-9 and -, not starting with -')
+  .describe('Name in URLs and on the command line.');
+
+/** What a client names as `resource` (RFC 8707 §2), and the `aud` of its tokens, byte for byte. */
+const ResourceUri = z
+  .string()
+  .refine(
+    (uri) => resourceKey(uri) !== undefined && isHttpUrl(uri),
+    'must be an absolute http or https URL without user info and fragment',
+  )
+  .describe('Resource identifier and audience of its tokens.');
+
+const isHttpUrl = (uri: string): boolean => {
+  const url = URL.parse(uri);
+  return (
+    !/[\s\p{Cc}]/u.test(uri) &&
+    uri.isWellFormed() &&
+    url !== null &&
+    /^https?:$/.test(url.protocol) &&
+    url.username === '' &&
+    url.password === ''
+  );
+};
+
+export const ResourceScope = z
+  .strictObject({
+    name: z.string().refine(isScopeToken, 'must be a scope token (RFC 6749 §3.3)'),
+    description: plainText(1024).default('').describe('Sentence for the consent page.'),
+    upstream: plainText(1024).default('').describe('What the scope is called at an upstream provider.'),
+    default: z.boolean().default(false).describe('Granted when a request names no scope.'),
+  })
+  .meta({ id: 'ResourceScope' });
+
+const Scopes = z
+  .array(ResourceScope)
+  .max(500)
+  .refine((scopes) => new Set(scopes.map(({ name }) => name)).size === scopes.length, 'must not repeat a name')
+  .describe('Scope catalog of the resource.');
+
+const ClientId = plainText(2000).min(1);
+
+const loopbackPrefix = /^https?:\/\/(localhost|127\.0\.0\.1):$/;
+
+/** Where a connect flow may return: an exact URL, or `http://localhost:` for any port and path there. */
+const ReturnUrl = plainText(2000).refine(
+  (url) => loopbackPrefix.test(url) || isHttpUrl(url),
+  'must be an absolute http or https URL',
+);
+
+const unique = <T extends z.ZodString>(item: T) =>
+  z
+    .array(item)
+    .max(1000)
+    .transform((items) => [...new Set(items)]);
+
+export const ResourcePolicy = z
+  .strictObject({
+    exchange: z
+      .strictObject({ allowed_client_ids: unique(ClientId).default([]) })
+      .prefault({})
+      .describe('Clients that may exchange a token of another client for this resource.'),
+    runtime: z
+      .strictObject({ client_ids: unique(ClientId).default([]) })
+      .prefault({})
+      .describe('Clients that may act as this resource, for example at introspection. Empty: none.'),
+    connect: z
+      .strictObject({ allowed_return_urls: unique(ReturnUrl).default([]) })
+      .prefault({})
+      .describe('Where a connect flow for this resource may return.'),
+  })
+  .meta({ id: 'ResourcePolicy' });
+
+const BackendKind = z
+  .enum(['mint', 'broker'])
+  .refine((kind) => kind === 'mint', 'broker resources are not available in this release')
+  .describe('mint: tokens are ours. broker is not available in this release.');
+
+export const CreateResource = z
+  .strictObject({
+    slug: Slug,
+    uri: ResourceUri.optional(),
+    backend_kind: BackendKind.default('mint'),
+    display_name: plainText(255).default('').describe('Name on the consent page.'),
+    scopes: Scopes.default([]),
+    policy: ResourcePolicy.prefault({}),
+  })
+  .meta({ id: 'CreateResource' });
+
+/** `scopes` and `policy` replace what is there; to change one list of the policy, use its own routes. */
+export const UpdateResource = z
+  .strictObject({
+    slug: Slug,
+    uri: ResourceUri,
+    backend_kind: BackendKind,
+    display_name: plainText(255).describe('Name on the consent page.'),
+    scopes: Scopes,
+    policy: ResourcePolicy,
+  })
+  .partial()
+  .meta({ id: 'UpdateResource' });
+
+export const ListResources = z
+  .strictObject({
+    slug: plainText(256)
+      .optional()
+      .describe('Answer with this one resource instead of a list; goes with nothing else.'),
+    backend_kind: z.enum(['mint', 'broker']).optional(),
+    limit: page({ default: 100, max: 500 }).limit.removeDefault().optional(),
+    offset: page({ default: 100, max: 500 }).offset.removeDefault().optional(),
+  })
+  .refine(
+    ({ slug, ...others }) => slug === undefined || Object.values(others).every((value) => value === undefined),
+    'slug cannot be combined with other parameters',
+  );
+
+export const ExchangeClients = z.object({ allowed_client_ids: z.array(z.string()) }).meta({ id: 'ExchangeClients' });
+export const RuntimeClients = z.object({ client_ids: z.array(z.string()) }).meta({ id: 'RuntimeClients' });
+export const ReturnUrls = z.object({ allowed_return_urls: z.array(z.string()) }).meta({ id: 'ReturnUrls' });
+
+export const ResourceView = z
+  .object({
+    id: z.string(),
+    slug: z.string(),
+    uri: z.string().describe('Empty when the resource has none.'),
+    backend_kind: z.enum(['mint', 'broker']),
+    broker_provider_id: z.string().describe('Empty for mint.'),
+    display_name: z.string(),
+    scopes: z.array(
+      z.object({ name: z.string(), description: z.string(), upstream: z.string(), default: z.boolean() }),
+    ),
+    policy: z.object({ exchange: ExchangeClients, runtime: RuntimeClients, connect: ReturnUrls }),
+    created_at: Timestamp,
+    updated_at: Timestamp,
+  })
+  .meta({ id: 'Resource' });
+
+export const PolicyClient = z.strictObject({ client_id: ClientId }).meta({ id: 'PolicyClient' });
+export const PolicyReturnUrl = z.strictObject({ url: ReturnUrl }).meta({ id: 'PolicyReturnUrl' });
+export const RemoveReturnUrl = z.strictObject({ url: plainText(2000) });

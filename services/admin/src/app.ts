@@ -1,0 +1,60 @@
+/**
+ * The control plane's HTTP server. It owns what an operator may see and change, behind one key; what clients and people do
+ * belongs to the token service. A change goes routes/entities.ts → handlers → store, and commits with its audit event and
+ * its row in the change feed.
+ */
+import { openApiDocument } from '@authserver/admin-api';
+import { createHttpServer, type HttpServer, healthRoutes, metricsRoute, Problem, sendProblem } from '@authserver/http';
+import { requireApiKey } from './auth.ts';
+import type { AdminPlane } from './deps.ts';
+import { entityRoutes } from './routes/entities.ts';
+
+export const createAdminApp = async (plane: AdminPlane): Promise<HttpServer> => {
+  const { config } = plane;
+  const app = createHttpServer({
+    logger: plane.logger,
+    metrics: plane.metrics,
+    trustedProxies: config.server.trusted_proxies,
+    readTimeoutMs: config.server.read_timeout * 1000,
+    idleTimeoutMs: config.server.idle_timeout * 1000,
+  });
+  app.addHook('onRequest', async (_request, reply) => {
+    reply.headers(securityHeaders);
+  });
+  app.setErrorHandler((error, request, reply) => sendProblem(request, reply, error));
+  app.setNotFoundHandler((request, reply) =>
+    sendProblem(request, reply, new Problem('not_found', 'There is nothing at this address.')),
+  );
+  acceptEmptyJson(app);
+
+  healthRoutes(app, plane);
+  if (config.observability.metrics.provider !== 'none')
+    metricsRoute(app, config.observability.metrics.path, plane.metrics);
+  const document = JSON.stringify(openApiDocument());
+  app.get('/admin/openapi.json', async (_request, reply) => reply.type('application/json').send(document));
+
+  // Whatever is registered in here cannot be reached without the key, its refusals included.
+  await app.register(async (guarded) => {
+    guarded.addHook('onRequest', requireApiKey(plane.apiKey));
+    entityRoutes(guarded as unknown as HttpServer, plane);
+  });
+  return app;
+};
+
+const securityHeaders = {
+  'x-content-type-options': 'nosniff',
+  'x-frame-options': 'DENY',
+  'referrer-policy': 'no-referrer',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'",
+  'cache-control': 'no-store',
+};
+
+/** Some tools announce JSON and send nothing; for an operation without a body that is no mistake. */
+const acceptEmptyJson = (app: HttpServer): void => {
+  const parse = app.getDefaultJsonParser('remove', 'remove');
+  app.removeContentTypeParser('application/json');
+  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
+    if (body === '') done(null, undefined);
+    else parse(request, body as string, done);
+  });
+};

@@ -1,0 +1,181 @@
+import type { ClientView, CreatedClient } from '@authserver/admin-api';
+import type { Config } from '@authserver/config';
+import { type GrantType, hashClientSecret, metadataProblems, newClientId, newClientSecret } from '@authserver/oauth';
+import type { Client, Repositories, Store } from '@authserver/store';
+import type { Metrics } from '@authserver/telemetry';
+import type { z } from 'zod';
+import type { HandlersOf } from './handler.ts';
+import { recordChange } from './record-change.ts';
+import { changedMeanwhile, conflict, invalid, notFound } from './refusals.ts';
+
+export type ClientDeps = { store: Store; config: Config; metrics: Metrics };
+
+export const clientHandlers = ({
+  store,
+  config,
+  metrics,
+}: ClientDeps): Pick<HandlersOf<'client'>, 'list' | 'get' | 'create' | 'update' | 'delete'> => ({
+  async list({ query: { status, source, limit, offset }, total }) {
+    const filter = { ...(status && { status }), ...(source && { source }) };
+    const found = await store.clients.list(filter, { limit, offset });
+    total(found.total);
+    return found.rows.map(toView);
+  },
+
+  get: async ({ params }) => toView(await requireClient(store, params.id)),
+
+  async create({ body, caller, now }) {
+    requireGrants(body.grant_types, config);
+    const secret = body.token_endpoint_auth_method === 'none' ? undefined : newClientSecret();
+    const client = await store.transaction(async (tx) => {
+      const inserted = await tx.clients.insert({
+        clientId: newClientId(),
+        clientName: body.client_name,
+        redirectUris: body.redirect_uris,
+        grantTypes: body.grant_types,
+        responseTypes: responseTypesOf(body.grant_types),
+        tokenEndpointAuthMethod: body.token_endpoint_auth_method,
+        applicationType: body.application_type,
+        ceiling: toScopes(body.scope),
+        registrationSource: 'admin',
+        cimdUrl: undefined,
+        agent: body.agent,
+        agentDescription: body.agent_description,
+      });
+      if (secret)
+        await tx.clients.replaceSecret(inserted.clientId, hashClientSecret(secret, config.client_secret_pepper));
+      await recordChange(
+        tx,
+        { caller, now },
+        {
+          action: 'client.created_admin',
+          kind: 'client',
+          key: inserted.clientId,
+          clientId: inserted.clientId,
+          details: { name: inserted.clientName, after: toView(inserted) },
+        },
+      );
+      return inserted;
+    });
+    metrics.clientsRegistered.inc({ source: 'admin' });
+    return toCreatedView(client, secret);
+  },
+
+  update: ({ params, body, caller, now }) =>
+    store.transaction(async (tx) => {
+      const before = await requireClient(tx, params.id);
+      if (Object.keys(body).length === 0) return toView(before);
+      if (body.grant_types) requireGrants(body.grant_types, config);
+      const wanted: Client = {
+        ...before,
+        clientName: body.client_name ?? before.clientName,
+        redirectUris: body.redirect_uris ?? before.redirectUris,
+        grantTypes: body.grant_types ?? before.grantTypes,
+        ceiling: body.scope === undefined ? before.ceiling : toScopes(body.scope),
+      };
+      requireSoundMetadata(wanted);
+      const after = await tx.clients.update(wanted);
+      if (!after) throw changedMeanwhile('client');
+      await recordChange(
+        tx,
+        { caller, now },
+        {
+          action: 'client.updated',
+          kind: 'client',
+          key: after.clientId,
+          clientId: after.clientId,
+          details: { before: toView(before), after: toView(after) },
+        },
+      );
+      return toView(after);
+    }),
+
+  delete: ({ params, query: { force }, caller, now }) =>
+    store.transaction(async (tx) => {
+      const before = await requireClient(tx, params.id);
+      const live = await tx.clients.countLive(before.clientId, now);
+      if (!force && live.families + live.tokens > 0)
+        throw conflict(
+          `The client holds ${live.families} live token families and ${live.tokens} machine tokens; delete it with force=true to end them.`,
+        );
+      await tx.tokenFamilies.revokeAll({ clientId: before.clientId }, 'client_deleted', now);
+      // Rows of issued tokens outlive the client; the marker is what makes them dead.
+      await tx.revocationMarkers.set('client', before.clientId, now);
+      await tx.clients.delete(before.clientId);
+      await recordChange(
+        tx,
+        { caller, now },
+        {
+          action: 'client.deleted',
+          kind: 'client',
+          key: before.clientId,
+          clientId: before.clientId,
+          details: { force, revoked_families: live.families, before: toView(before) },
+        },
+      );
+    }),
+});
+
+export const requireClient = async ({ clients }: Pick<Repositories, 'clients'>, clientId: string): Promise<Client> => {
+  const client = await clients.find(clientId);
+  if (!client) throw notFound('client');
+  return client;
+};
+
+/** @throws {Problem} naming each grant that is off, and the variable that turns it on */
+const requireGrants = (grantTypes: readonly GrantType[], config: Config): void => {
+  const unavailable: Partial<Record<GrantType, string>> = {
+    'urn:ietf:params:oauth:grant-type:token-exchange': 'token exchange is not available in this release',
+    'urn:ietf:params:oauth:grant-type:jwt-bearer': 'the JWT bearer grant is not available in this release',
+    ...(config.client_credentials.enabled
+      ? {}
+      : { client_credentials: 'client_credentials is off; AUTHPLANE_CLIENT_CREDENTIALS_ENABLED=true turns it on' }),
+  };
+  const problems = grantTypes.flatMap((type) => unavailable[type] ?? []);
+  if (problems.length > 0) throw invalid(problems.map((problem) => `grant_types: ${problem}`));
+};
+
+const requireSoundMetadata = (client: Client): void => {
+  const problems = metadataProblems({
+    redirect_uris: client.redirectUris,
+    grant_types: client.grantTypes,
+    token_endpoint_auth_method: client.tokenEndpointAuthMethod,
+    application_type: client.applicationType,
+  });
+  if (problems.length > 0) throw invalid(problems.map(({ member, message }) => `${member}: ${message}`));
+};
+
+/** The one response type and the one grant that uses it come and go together (RFC 7591 §2.1). */
+const responseTypesOf = (grantTypes: readonly GrantType[]): string[] =>
+  grantTypes.includes('authorization_code') ? ['code'] : [];
+
+const toScopes = (scope: string): string[] => scope.split(' ').filter((name) => name !== '');
+
+const shown = (client: Client) => ({
+  redirect_uris: [...client.redirectUris],
+  grant_types: [...client.grantTypes],
+  response_types: responseTypesOf(client.grantTypes),
+  token_endpoint_auth_method: client.tokenEndpointAuthMethod,
+  application_type: client.applicationType,
+  scope: client.ceiling.join(' '),
+  status: client.status,
+  registration_source: client.registrationSource,
+  agent: client.agent,
+  agent_description: client.agentDescription,
+  issued_at: client.createdAt.toISOString(),
+});
+
+const toView = (client: Client): z.output<typeof ClientView> => ({
+  id: client.clientId,
+  name: client.clientName,
+  ...shown(client),
+  cimd_url: client.cimdUrl,
+  updated_at: client.updatedAt.toISOString(),
+});
+
+const toCreatedView = (client: Client, secret: string | undefined): z.output<typeof CreatedClient> => ({
+  client_id: client.clientId,
+  client_secret: secret,
+  client_name: client.clientName,
+  ...shown(client),
+});

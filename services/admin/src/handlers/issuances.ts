@@ -1,0 +1,97 @@
+import type { IssuanceView } from '@authserver/admin-api';
+import type { Store, StoredIssuance } from '@authserver/store';
+import type { z } from 'zod';
+import type { HandlersOf } from './handler.ts';
+import { recordChange } from './record-change.ts';
+import { invalid, notFound } from './refusals.ts';
+
+const dayMs = 24 * 3600 * 1000;
+const maxDays = 30;
+/** What a look-up by `jti`, which has no span, says in `since`. */
+const noSince = '0001-01-01T00:00:00Z';
+
+export const issuanceHandlers = ({ store }: { store: Store }): HandlersOf<'issuance'> => ({
+  async list({ query, now }) {
+    const { user, client, jti } = query;
+    const resourceId = query.resource === undefined ? undefined : await resourceIdOf(store, query.resource);
+    const nothingMatches = query.resource !== undefined && resourceId === undefined;
+
+    if (jti !== undefined) {
+      const row = nothingMatches ? undefined : await store.issuances.find(jti);
+      const matches =
+        row !== undefined &&
+        (user === undefined || row.subjectUserId === user) &&
+        (client === undefined || row.clientId === client) &&
+        (resourceId === undefined || row.resourceId === resourceId);
+      return { issuances: matches ? [toView(row)] : [], since: noSince, count: matches ? 1 : 0 };
+    }
+
+    const since = query.since === undefined ? new Date(now.getTime() - dayMs) : new Date(query.since);
+    if (since.getTime() < now.getTime() - maxDays * dayMs)
+      throw invalid([`since: must not be more than ${maxDays} days ago`]);
+    const filter = {
+      ...(user === undefined ? {} : { userId: user }),
+      ...(client === undefined ? {} : { clientId: client }),
+      ...(resourceId === undefined ? {} : { resourceId }),
+      since,
+    };
+    const rows = nothingMatches ? [] : await store.issuances.list(filter, query.limit);
+    return { issuances: rows.map(toView), since: since.toISOString(), count: rows.length };
+  },
+
+  async get({ params }) {
+    const row = await store.issuances.find(params.id);
+    if (!row) throw notFound('issuance');
+    return toView(row);
+  },
+
+  /** Idempotent: what is not there, or revoked already, is as revoked as one can wish. */
+  revoke: ({ params, caller, now }) =>
+    store.transaction(async (tx) => {
+      const revoked = await tx.issuances.revoke(params.id, now);
+      if (!revoked) return;
+      await recordChange(
+        tx,
+        { caller, now },
+        {
+          action: 'issuance.revoked_admin',
+          kind: 'revocation',
+          key: revoked.id,
+          clientId: revoked.clientId,
+          details: {
+            id: revoked.id,
+            subject_user_id: revoked.subjectUserId,
+            client_id: revoked.clientId,
+            resource_id: revoked.resourceId,
+            before: { revoked_at: null },
+            after: { revoked_at: now.toISOString() },
+          },
+        },
+      );
+    }),
+});
+
+const resourceIdOf = async (store: Store, idOrSlug: string): Promise<string | undefined> =>
+  ((await store.resources.find(idOrSlug)) ?? (await store.resources.findBySlug(idOrSlug)))?.id;
+
+const toView = (row: StoredIssuance): z.output<typeof IssuanceView> => ({
+  id: row.id,
+  jti: row.id,
+  grant_type: row.grantType,
+  subject: row.subject,
+  subject_user_id: row.subjectUserId,
+  client_id: row.clientId,
+  resource_id: row.resourceId,
+  resource: row.resource,
+  scopes: [...row.scopes],
+  backend_kind: row.backendKind,
+  revocable: row.backendKind === 'mint',
+  issued_at: row.issuedAt.toISOString(),
+  expires_at: row.expiresAt.toISOString(),
+  revoked_at: row.revokedAt?.toISOString(),
+  dpop_jkt: row.dpopJkt,
+  agent_id: row.agentId,
+  agent_chain: [...row.agentChain],
+  consent_client_id: row.consentClientId,
+  parent_jti: row.parentId,
+});

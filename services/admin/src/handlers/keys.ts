@@ -1,0 +1,59 @@
+import type { Config } from '@authserver/config';
+import { type Keyring, type KeyStore, KeyTooYoungError } from '@authserver/keys';
+import type { Store } from '@authserver/store';
+import type { Metrics } from '@authserver/telemetry';
+import type { HandlersOf } from './handler.ts';
+import { conflict } from './refusals.ts';
+
+type KeyDeps = { store: Store; config: Config; keyStore: KeyStore; keyring: Keyring; metrics: Metrics };
+
+export const keyHandlers = ({ store, config, keyStore, keyring, metrics }: KeyDeps): HandlersOf<'key'> => {
+  const reload = async () => {
+    const start = performance.now();
+    await keyring.reload();
+    metrics.keyReloadDuration.observe((performance.now() - start) / 1000);
+  };
+
+  return {
+    /** Read anew: another process may have rotated. */
+    async list() {
+      await reload();
+      const keys = keyring.status().map((key) => ({
+        kid: key.kid,
+        alg: key.alg,
+        use: 'sig' as const,
+        status: key.state,
+        created_at: key.createdAt.toISOString(),
+        activated_at: key.activatedAt?.toISOString(),
+        retired_at: key.retiredAt?.toISOString(),
+      }));
+      return { keys };
+    },
+
+    /**
+     * The key store has no part in the database's transaction. So the rotation comes late in it: a database that is away
+     * stops it beforehand, a rotation that fails leaves no audit event, and pods are told once it is done. The feed's lock,
+     * taken first, lets one rotation happen at a time.
+     */
+    async rotate({ query, body, caller, now }) {
+      const force = query.force || body?.force === true;
+      await reload();
+      const before = keyring.current().kid;
+      const rotated = await store.transaction(async (tx) => {
+        await tx.changes.record('signing_key', before);
+        const after = await keyStore.rotate({ now, algorithm: config.signing.algorithm, force }).catch(toConflict);
+        const details = { force, before: { kid: before }, after };
+        await tx.auditEvents.insert({ ...caller, action: 'key.rotated', at: now, details });
+        return after;
+      });
+      metrics.keyRotations.inc();
+      await reload();
+      return rotated;
+    },
+  };
+};
+
+const toConflict = (error: unknown): never => {
+  if (error instanceof KeyTooYoungError) throw conflict(`${error.message} Or rotate with force.`);
+  throw error;
+};

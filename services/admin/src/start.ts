@@ -1,0 +1,76 @@
+import { type Config, isLocalhostIssuer, parseAddress } from '@authserver/config';
+import { drain, type HttpServer, listen } from '@authserver/http';
+import type { Keyring, KeyStore } from '@authserver/keys';
+import { createStore, type Database, openDatabase } from '@authserver/store';
+import { type Logger, type Metrics, version } from '@authserver/telemetry';
+import { createAdminApp } from './app.ts';
+import { createAdminPlane } from './deps.ts';
+import { seedResources } from './seed.ts';
+
+export type AdminServiceOptions = {
+  config: Config;
+  dsn: string;
+  keyring: Keyring;
+  keyStore: KeyStore;
+  adminApiKey: string;
+  logger: Logger;
+  metrics: Metrics;
+  clock: { now(): Date };
+  /** Who the audit trail says it was. */
+  actor?: string;
+};
+
+export type OpenAdmin = { app: HttpServer; beginDrain(): void; close(): Promise<void> };
+export type AdminService = { port: number; beginDrain(): void; close(): Promise<void> };
+
+/** Few, because operators are few; the token plane's pool is its own. */
+const connections = 5;
+
+/** The control plane's application without a port: for `startAdminService`, and for the CLI in one process. */
+export const openAdminApp = async (options: AdminServiceOptions): Promise<OpenAdmin> => {
+  const { config, metrics } = options;
+  const database: Database = openDatabase({
+    dsn: options.dsn,
+    maxConnections: connections,
+    applicationName: 'authserver admin',
+    onQuery: (operation, seconds) => metrics.dbDuration.observe({ operation, store: 'postgres' }, seconds),
+  });
+  let draining = false;
+  try {
+    await seedResources(createStore(database), config, options.clock);
+    const plane = createAdminPlane({
+      ...options,
+      database,
+      version,
+      apiKey: options.adminApiKey,
+      draining: () => draining,
+    });
+    const app = await createAdminApp(plane);
+    return {
+      app,
+      beginDrain: () => {
+        draining = true;
+      },
+      close: async () => {
+        await drain(app, config.server.shutdown_wait * 1000);
+        await database.end();
+      },
+    };
+  } catch (error) {
+    await database.end();
+    throw error;
+  }
+};
+
+/** Opens the control plane on `admin.address`. */
+export const startAdminService = async (options: AdminServiceOptions): Promise<AdminService> => {
+  const admin = await openAdminApp(options);
+  try {
+    const { address } = options.config.admin;
+    const port = await listen(admin.app, parseAddress(address), isLocalhostIssuer(options.config.server.issuer));
+    return { port, beginDrain: admin.beginDrain, close: admin.close };
+  } catch (error) {
+    await admin.close();
+    throw error;
+  }
+};

@@ -6,7 +6,9 @@ export const parseForm = (text: string): FormParams => {
   const params: FormParams = Object.create(null);
   for (const [name, value] of new URLSearchParams(text)) {
     const known = params[name];
-    params[name] = known === undefined ? value : Array.isArray(known) ? [...known, value] : [known, value];
+    if (known === undefined) params[name] = value;
+    else if (typeof known === 'string') params[name] = [known, value];
+    else known.push(value); // in place: a copy a repetition would make a form of 64 KiB cost seconds
   }
   return params;
 };

@@ -43,7 +43,7 @@ type Method = (typeof methods)[number];
  * that knows paths but no queries, and request metrics by route template.
  */
 export const createHttpServer = (options: HttpServerOptions): HttpServer => {
-  const app = Fastify({
+  const app: HttpServer = Fastify({
     loggerInstance: options.logger as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
     trustProxy: trustedProxyCheck(options.trustedProxies),
@@ -57,6 +57,8 @@ export const createHttpServer = (options: HttpServerOptions): HttpServer => {
     forceCloseConnections: 'idle',
     ...(options.basePath ? { rewriteUrl: stripBasePath(options.basePath) } : {}),
     return503OnClosing: false,
+    // A path the router cannot read is refused like anything else: in the words of the plane.
+    frameworkErrors: (error, request, reply) => void app.errorHandler(error, request, reply),
   }).withTypeProvider<ZodTypeProvider>();
 
   app.setValidatorCompiler(validatorCompiler);

@@ -16,22 +16,10 @@ export const createLogger = (options: LogOptions): Logger => {
     base: { service: 'authserver', ...(options.component ? { component: options.component } : {}) },
     timestamp: pino.stdTimeFunctions.isoTime,
     formatters: { level: (label: string) => ({ level: label }) },
-    redact: {
-      paths: [
-        'req.headers',
-        'headers',
-        'password',
-        'token',
-        'secret',
-        '*.password',
-        '*.token',
-        '*.secret',
-        '*.authorization',
-      ],
-      censor: '[redacted]',
-    },
+    redact: { paths: ['headers', 'req', 'password', 'token', 'secret', 'authorization'], censor: '[redacted]' },
   };
-  if (options.format === 'json') return pino(settings);
+  // Lines gather while a write is under way, so that a slow terminal or pipe never holds up a request.
+  if (options.format === 'json') return pino(settings, pino.destination({ fd: 1, sync: false }));
   const { PinoPretty } = createRequire(import.meta.url)('pino-pretty') as typeof import('pino-pretty');
   const pretty = PinoPretty({ sync: true, ignore: 'service,hostname,pid', translateTime: 'SYS:HH:MM:ss.l' });
   return pino(settings, pretty);

@@ -26,6 +26,8 @@ import { serverMetadataRoute } from './routes/server-metadata.ts';
 import { tokenRoute } from './routes/token.ts';
 import { messagePage } from './views/message.ts';
 
+const form = 'application/x-www-form-urlencoded';
+const json = 'application/json';
 const protocolPaths = ['/oauth/token', '/oauth/revoke', '/oauth/introspect', '/oauth/register'];
 
 /** The data plane's HTTP server: every public endpoint is registered here, and nowhere else. */
@@ -52,15 +54,22 @@ export const createTokenApp = async (plane: TokenPlane): Promise<HttpServer> => 
     await protocol.register(serverMetadataRoute, plane);
     await protocol.register(jwksRoute, plane);
     await protocol.register(resourceMetadataRoute, plane);
-    await protocol.register(tokenRoute, plane);
-    await protocol.register(introspectRoute, plane);
-    await protocol.register(revokeRoute, plane);
-    await protocol.register(registerRoute, plane);
+    await protocol.register(async (forms) => {
+      forms.removeContentTypeParser(json); // RFC 6749 §3.2, RFC 7009 §2.1, RFC 7662 §2.1: forms and nothing else
+      await forms.register(tokenRoute, plane);
+      await forms.register(introspectRoute, plane);
+      await forms.register(revokeRoute, plane);
+    });
+    await protocol.register(async (documents) => {
+      documents.removeContentTypeParser(form); // RFC 7591 §3.1
+      await documents.register(registerRoute, plane);
+    });
     protocol.get('/.well-known/*', notFound);
   });
 
   // What people see: pages, cookies, no cross-origin access.
   await app.register(async (pages) => {
+    pages.removeContentTypeParser(json);
     pages.setErrorHandler((error, request, reply) => refusePage(plane, request, reply, error));
     await pages.register(homeRoute, plane);
     await pages.register(authorizeRoute, plane);
@@ -70,7 +79,8 @@ export const createTokenApp = async (plane: TokenPlane): Promise<HttpServer> => 
   });
 
   healthRoutes(app, plane);
-  app.setErrorHandler((error, request, reply) => refuse(plane, request, reply, error));
+  // A path that cannot be decoded comes here without passing a hook, so the headers are set again.
+  app.setErrorHandler((error, request, reply) => refuse(plane, request, reply.headers(headers), error));
   app.setNotFoundHandler((request, reply) => {
     if (request.headers.accept?.includes('text/html') && !/^\/(oauth|\.well-known)\//.test(request.url))
       return sendPage(

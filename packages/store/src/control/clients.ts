@@ -1,5 +1,6 @@
 import type { AuthMethod, GrantType } from '@authserver/oauth';
 import type { Queryable, Row } from '../db.ts';
+import { isText } from '../text.ts';
 
 export type ClientStatus = 'active' | 'suspended' | 'revoked';
 export type RegistrationSource = 'admin' | 'dcr' | 'cimd';
@@ -35,6 +36,7 @@ const columns = `client_id, client_name, redirect_uris, grant_types, response_ty
 
 export const clients = (db: Queryable) => ({
   async find(clientId: string): Promise<Client | undefined> {
+    if (!isText(clientId)) return undefined;
     const { rows } = await db.query('client_find', `select ${columns} from clients where client_id = $1`, [clientId]);
     return rows.map(toClient)[0];
   },

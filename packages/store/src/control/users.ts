@@ -1,4 +1,5 @@
 import type { Queryable, Row } from '../db.ts';
+import { isText } from '../text.ts';
 import { isUuid } from '../uuid.ts';
 
 export type UserStatus = 'active' | 'disabled';
@@ -27,6 +28,7 @@ export const users = (db: Queryable) => ({
 
   /** What a sign-in needs and nothing else may see. Addresses are compared without regard to case. */
   async findForLogin(email: string): Promise<{ user: User; passwordHash: string | undefined } | undefined> {
+    if (!isText(email)) return undefined;
     const { rows } = await db.query(
       'user_find_for_login',
       `select ${columns}, password_hash from users where lower(email) = lower($1)`,

@@ -1,4 +1,4 @@
-import type { GrantType } from '@authserver/oauth';
+import { type GrantType, invalidRequest } from '@authserver/oauth';
 import type { Client, Issuance } from '@authserver/store';
 import type { z } from 'zod';
 import type { Params } from '../params.ts';
@@ -45,5 +45,9 @@ export const defineGrant = <Schema extends z.ZodType>(grant: {
   authorize(params: z.output<Schema>, context: GrantContext): Promise<Authorization>;
 }): Grant => ({
   type: grant.type,
-  authorize: (params, context) => grant.authorize(grant.params.parse({ ...params }), context),
+  async authorize(params, context) {
+    const parsed = grant.params.safeParse({ ...params });
+    if (!parsed.success) throw invalidRequest(`${parsed.error.issues[0]?.message ?? 'The request is malformed'}.`);
+    return grant.authorize(parsed.data, context);
+  },
 });

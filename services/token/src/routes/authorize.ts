@@ -56,7 +56,7 @@ export const authorizeRoute: FastifyPluginAsyncZod<AuthorizeRouteDeps> = async (
 
   const toLogin = async (request: FastifyRequest, reply: FastifyReply, authorization: AuthorizationRequest) => {
     const waiting = await deps.pending.sealLogin({
-      path: request.url,
+      path: ownPath(request),
       clientName: authorization.client.clientName,
       redirectUri: authorization.redirectUri,
     });
@@ -75,7 +75,7 @@ export const authorizeRoute: FastifyPluginAsyncZod<AuthorizeRouteDeps> = async (
       const code = await deps.codes.issue(store, authorization, user, held.id, scopes, clock.now());
       return seeOther(reply, codeResponse(authorization, code, issuer));
     }
-    const waiting = await deps.pending.sealConsent(request.url, user.userId);
+    const waiting = await deps.pending.sealConsent(ownPath(request), user.userId);
     return seeOther(reply, `${basePath}/consent?request=${waiting}`);
   };
 
@@ -132,6 +132,12 @@ export const authorizeRoute: FastifyPluginAsyncZod<AuthorizeRouteDeps> = async (
     );
   };
 };
+
+/**
+ * The request as a path of ours, to come back to. A request line may be in absolute form and name any host (RFC 9112
+ * §3.2.2); sealed as it came, it would take whoever signs in there.
+ */
+const ownPath = ({ url }: FastifyRequest): string => `/oauth/authorize?${url.slice(url.indexOf('?') + 1)}`;
 
 /**
  * A consent that covers everything is not asked for again, unless anybody on the device could pose as the client: a public

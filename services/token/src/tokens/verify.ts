@@ -19,6 +19,8 @@ export type OwnTokenVerifier = (token: string, now: Date) => Promise<OwnClaims |
 
 /** Longer is not ours. */
 const longestToken = 16_384;
+/** A JWS in compact form (RFC 7515 §3.1), to the letter: decoders put up with line breaks and padding, we do not. */
+const compact = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
 
 /**
  * Reads one of our own access tokens back: signature by a key of ours with the algorithm of that key, type, issuer and
@@ -27,7 +29,7 @@ const longestToken = 16_384;
 export const createOwnTokenVerifier =
   (deps: { issuer: string; keyring: Keyring }): OwnTokenVerifier =>
   async (token, now) => {
-    if (token.length > longestToken) return undefined;
+    if (token.length > longestToken || !compact.test(token)) return undefined;
     try {
       const { kid } = decodeProtectedHeader(token);
       const held = kid === undefined ? undefined : deps.keyring.verificationKey(kid);

@@ -1,0 +1,108 @@
+import type { AdminClient } from '@authserver/admin-api';
+import { Flags } from '@oclif/core';
+import { adminCommand } from '../../admin-command.ts';
+import { pairs } from '../../output.ts';
+
+type Policy = AdminClient['policy'];
+type Clients = Record<string, string[]>;
+
+const slug = Flags.string({ description: 'slug of the resource', helpValue: '<slug>', required: true });
+const clientId = Flags.string({ description: 'id of the client', helpValue: '<id>', required: true });
+const url = Flags.string({
+  description: 'an exact URL, or http://localhost: for any port and path there',
+  helpValue: '<url>',
+  required: true,
+});
+
+/** List, add and remove for one list of clients of a resource's policy. Each answers with the whole list. */
+const clientList = (list: {
+  topic: 'exchange' | 'runtime';
+  /** What the clients of the list may do. */
+  may: string;
+  /** The three commands are also known under this topic. */
+  alias?: string;
+  read(policy: Policy, slug: string): Promise<Clients>;
+  add(policy: Policy, slug: string, clientId: string): Promise<Clients>;
+  remove(policy: Policy, slug: string, clientId: string): Promise<Clients>;
+}) => {
+  const { topic, may } = list;
+  const aliasOf = (verb: string) => (list.alias ? { hiddenAliases: [`${list.alias}:${verb}`] } : {});
+  const example = (verb: string, flags = '') => `admin resource policy ${topic} ${verb} --slug my-mcp${flags}`;
+  const change = (verb: 'add' | 'remove', done: string, summary: string) =>
+    adminCommand({
+      summary,
+      examples: [example(verb, ' --client-id <client_id>')],
+      ...aliasOf(verb),
+      flags: { slug, 'client-id': clientId },
+      call: (api, flags) => list[verb](api.policy, flags.slug, flags['client-id']),
+      show: (clients, flags) => [
+        `${topic} client ${done}: ${pairs({ slug: flags.slug, client_id: flags['client-id'], ...clients })}`,
+      ],
+    });
+
+  return {
+    list: adminCommand({
+      summary: `list the clients that may ${may}`,
+      examples: [example('list')],
+      ...aliasOf('list'),
+      flags: { slug },
+      call: (api, flags) => list.read(api.policy, flags.slug),
+      show: (clients, flags) => [pairs({ slug: flags.slug, ...clients })],
+    }),
+    add: change('add', 'added', `let a client ${may}`),
+    remove: change('remove', 'removed', `no longer let a client ${may}`),
+  };
+};
+
+const exchange = clientList({
+  topic: 'exchange',
+  may: 'exchange a token of another client for a resource',
+  read: (policy, slug) => policy.listExchangeClients({ slug }),
+  add: (policy, slug, client_id) => policy.addExchangeClient({ slug, body: { client_id } }),
+  remove: (policy, slug, client_id) => policy.removeExchangeClient({ slug, client_id }),
+});
+
+const runtime = clientList({
+  topic: 'runtime',
+  may: 'act as a resource',
+  alias: 'admin:resource:runtime-client',
+  read: (policy, slug) => policy.listRuntimeClients({ slug }),
+  add: (policy, slug, client_id) => policy.addRuntimeClient({ slug, body: { client_id } }),
+  remove: (policy, slug, client_id) => policy.removeRuntimeClient({ slug, client_id }),
+});
+
+const connectList = adminCommand({
+  summary: 'list the URLs a connect flow for a resource may return to',
+  examples: ['admin resource policy connect list --slug my-mcp'],
+  flags: { slug },
+  call: (api, flags) => api.policy.listReturnUrls({ slug: flags.slug }),
+  show: (urls, flags) => [pairs({ slug: flags.slug, ...urls })],
+});
+
+const connectAdd = adminCommand({
+  summary: 'allow a return URL',
+  examples: ['admin resource policy connect add --slug my-mcp --url https://app.example.com/connected'],
+  flags: { slug, url },
+  call: (api, flags) => api.policy.addReturnUrl({ slug: flags.slug, body: { url: flags.url } }),
+  show: (urls, flags) => [`return URL added: ${pairs({ slug: flags.slug, url: flags.url, ...urls })}`],
+});
+
+const connectRemove = adminCommand({
+  summary: 'no longer allow a return URL',
+  examples: ['admin resource policy connect remove --slug my-mcp --url https://app.example.com/connected'],
+  flags: { slug, url },
+  call: (api, flags) => api.policy.removeReturnUrl({ slug: flags.slug, query: { url: flags.url } }),
+  show: (urls, flags) => [`return URL removed: ${pairs({ slug: flags.slug, url: flags.url, ...urls })}`],
+});
+
+export const resourcePolicyCommands = {
+  'admin:resource:policy:exchange:list': exchange.list,
+  'admin:resource:policy:exchange:add': exchange.add,
+  'admin:resource:policy:exchange:remove': exchange.remove,
+  'admin:resource:policy:runtime:list': runtime.list,
+  'admin:resource:policy:runtime:add': runtime.add,
+  'admin:resource:policy:runtime:remove': runtime.remove,
+  'admin:resource:policy:connect:list': connectList,
+  'admin:resource:policy:connect:add': connectAdd,
+  'admin:resource:policy:connect:remove': connectRemove,
+};

@@ -1,0 +1,190 @@
+import type { AdminClient } from '@authserver/admin-api';
+import { Flags } from '@oclif/core';
+import { adminCommand } from '../../admin-command.ts';
+import { usageFailure } from '../../failure.ts';
+import { listFlag, listOf, pageFlags, present } from '../../flags.ts';
+import { pairs, rows } from '../../output.ts';
+import { parseScope, parseScopeMap, readScopesFile, type Scope } from '../../scopes.ts';
+
+type Resource = Awaited<ReturnType<AdminClient['resource']['get']>>;
+type Policy = NonNullable<Parameters<AdminClient['resource']['update']>[0]['body']['policy']>;
+
+/** The admin API takes either in the same place. */
+const selector = {
+  slug: Flags.string({ description: 'slug of the resource', helpValue: '<slug>', exactlyOne: ['slug', 'id'] }),
+  id: Flags.string({ description: 'id of the resource, instead of its slug', helpValue: '<id>' }),
+};
+const selected = ({ slug, id }: { slug?: string | undefined; id?: string | undefined }) => ({ id: slug ?? id ?? '' });
+
+const detailFlags = {
+  uri: Flags.string({ description: 'identifier and audience of its tokens (RFC 8707 §2)', helpValue: '<uri>' }),
+  'display-name': Flags.string({ description: 'name on the consent page', helpValue: '<name>' }),
+};
+
+const scopeFlags = {
+  scopes: Flags.string({
+    description: "a scope as 'name|upstream|description', the last two as you like; repeat for more",
+    multiple: true,
+    multipleNonGreedy: true,
+    helpValue: '<tuple>',
+  }),
+  'scope-map': Flags.string({ description: 'scopes as name:upstream pairs', helpValue: '<a:b,c:d>' }),
+  'scopes-file': Flags.file({
+    description: 'JSON array of scopes with name, upstream and description',
+    exclusive: ['scopes', 'scope-map'],
+    helpValue: '<path>',
+  }),
+};
+
+const policyFlags = {
+  'policy-allowed-clients': listFlag({ description: 'clients that may exchange a token of another for this resource' }),
+  'policy-runtime-client-ids': listFlag({ description: 'clients that may act as this resource' }),
+  'policy-allowed-return-urls': listFlag({ description: 'where a connect flow for this resource may return' }),
+};
+
+type Given<T> = { [K in keyof T]?: string | string[] | undefined };
+
+/** The catalog that was given, or undefined when none was. A name given twice takes the later entry's details. */
+const scopesOf = async (flags: Given<typeof scopeFlags>): Promise<Scope[] | undefined> => {
+  if (typeof flags['scopes-file'] === 'string') return readScopesFile(flags['scopes-file']);
+  const tuples = [flags.scopes ?? []].flat().map(parseScope);
+  const mapped = [flags['scope-map'] ?? []].flat().flatMap(parseScopeMap);
+  if (tuples.length + mapped.length === 0) return undefined;
+  const byName = new Map<string, Scope>();
+  for (const scope of [...mapped, ...tuples]) byName.set(scope.name, { ...byName.get(scope.name), ...scope });
+  return [...byName.values()];
+};
+
+/** `policy` with the lists that were given in place of its own, or undefined when none was. */
+const policyOf = (flags: Given<typeof policyFlags>, policy: () => Promise<Policy>): Promise<Policy> | undefined => {
+  const allowed = listOf(flags['policy-allowed-clients']);
+  const runtime = listOf(flags['policy-runtime-client-ids']);
+  const urls = listOf(flags['policy-allowed-return-urls']);
+  if (!allowed && !runtime && !urls) return undefined;
+  return policy().then((current) => ({
+    ...current,
+    ...(allowed ? { exchange: { allowed_client_ids: allowed } } : {}),
+    ...(runtime ? { runtime: { client_ids: runtime } } : {}),
+    ...(urls ? { connect: { allowed_return_urls: urls } } : {}),
+  }));
+};
+
+const summaryOf = ({ id, slug, backend_kind, broker_provider_id, uri, scopes }: Resource) => ({
+  id,
+  slug,
+  backend_kind,
+  broker_provider_id,
+  uri,
+  scopes: scopes.map(({ name, upstream }) => (upstream && upstream !== name ? `${name}->${upstream}` : name)),
+});
+
+const list = adminCommand({
+  summary: 'list resources',
+  examples: ['admin resource list', 'admin resource list --json'],
+  flags: {
+    'backend-kind': Flags.option({ options: ['mint', 'broker'] as const, description: 'only these' })(),
+    ...pageFlags(100),
+  },
+  call: async (api, flags) => {
+    const query = present({ backend_kind: flags['backend-kind'], limit: flags.limit, offset: flags.offset });
+    return [await api.resource.list({ query })].flat();
+  },
+  show: (resources) => rows(resources, 'no resources found', summaryOf),
+});
+
+const get = adminCommand({
+  summary: 'show a resource',
+  examples: ['admin resource get --slug my-mcp'],
+  flags: selector,
+  call: (api, flags) => api.resource.get(selected(flags)),
+  show: (resource) => [`${pairs(summaryOf(resource))} display_name=${JSON.stringify(resource.display_name)}`],
+});
+
+const create = adminCommand({
+  summary: 'create a resource, such as an MCP server to protect',
+  examples: [
+    "admin resource create --slug my-mcp --uri http://localhost:3000/mcp --backend-kind mint --scopes 'tools/read||Read tools' --scopes 'tools/write||Change things'",
+    'admin resource create --slug my-mcp --uri http://localhost:3000/mcp --scope-map "tools/read:tools/read,tools/write:tools/write"',
+  ],
+  flags: {
+    slug: Flags.string({ description: 'name in URLs and on the command line', helpValue: '<slug>', required: true }),
+    ...detailFlags,
+    'backend-kind': Flags.option({
+      options: ['mint', 'broker'] as const,
+      description: 'mint: this server issues its tokens',
+      default: 'mint',
+    })(),
+    ...scopeFlags,
+    ...policyFlags,
+  },
+  call: async (api, flags) =>
+    api.resource.create({
+      body: {
+        slug: flags.slug,
+        backend_kind: flags['backend-kind'],
+        ...present({
+          uri: flags.uri,
+          display_name: flags['display-name'],
+          scopes: await scopesOf(flags),
+          policy: await policyOf(flags, async () => ({})),
+        }),
+      },
+    }),
+  show: ({ id, slug }) => [`resource created: ${pairs({ id, slug })}`],
+});
+
+const update = adminCommand({
+  summary: 'change a resource; what is not given stays, a list that is given replaces the old one',
+  examples: [
+    "admin resource update --slug my-mcp --scopes 'tools/read||Read tools' --scopes 'tools/delete||Delete tools'",
+  ],
+  flags: {
+    ...selector,
+    'new-slug': Flags.string({ description: 'another slug', helpValue: '<slug>' }),
+    ...detailFlags,
+    ...scopeFlags,
+    'scopes-clear': Flags.boolean({
+      description: 'leave no scope',
+      exclusive: ['scopes', 'scope-map', 'scopes-file'],
+    }),
+    ...policyFlags,
+    'policy-clear': Flags.boolean({
+      description: 'empty all lists of the policy',
+      exclusive: Object.keys(policyFlags),
+    }),
+  },
+  call: async (api, flags) => {
+    const body = present({
+      slug: flags['new-slug'],
+      uri: flags.uri,
+      display_name: flags['display-name'],
+      scopes: flags['scopes-clear'] ? [] : await scopesOf(flags),
+      policy: flags['policy-clear']
+        ? {}
+        : await policyOf(flags, async () => (await api.resource.get(selected(flags))).policy),
+    });
+    if (Object.keys(body).length === 0)
+      throw usageFailure('nothing to change: give at least one flag besides --slug or --id');
+    return api.resource.update({ ...selected(flags), body });
+  },
+  show: ({ id, slug }) => [`resource updated: ${pairs({ id, slug })}`],
+});
+
+const remove = adminCommand({
+  summary: 'delete a resource, with all tokens for it',
+  examples: ['admin resource delete --slug my-mcp'],
+  flags: selector,
+  call: async (api, flags) => {
+    await api.resource.delete(selected(flags));
+    return present({ id: flags.id, slug: flags.slug });
+  },
+  show: (deleted) => [`resource deleted: ${pairs(deleted)}`],
+});
+
+export const resourceCommands = {
+  'admin:resource:list': list,
+  'admin:resource:get': get,
+  'admin:resource:create': create,
+  'admin:resource:update': update,
+  'admin:resource:delete': remove,
+};

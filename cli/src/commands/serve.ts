@@ -1,0 +1,28 @@
+import { Flags } from '@oclif/core';
+import { CliCommand } from '../cli-command.ts';
+
+/** Both planes in one process, or one of them. */
+export class Serve extends CliCommand {
+  static override summary = 'start the server';
+  static override description =
+    'Applies migrations, then serves the public endpoints (server.address) and the admin API (admin.address). With an empty configuration it makes what it needs under ./data: an embedded PostgreSQL, signing keys, a session secret and an admin API key. SIGTERM and SIGINT drain and stop; SIGHUP reloads the signing keys.';
+  static override examples = [
+    '<%= config.bin %> serve',
+    '<%= config.bin %> serve --config /etc/authserver/config.yaml',
+    '<%= config.bin %> serve --role token',
+  ];
+  static override enableJsonFlag = false;
+  static override flags = {
+    role: Flags.option({
+      options: ['all', 'token', 'admin'] as const,
+      default: 'all',
+      summary: 'which plane to run',
+    })(),
+  };
+
+  async run(): Promise<void> {
+    const { flags } = await this.parse(Serve);
+    const { serve } = await import('../serve/serve.ts');
+    await serve({ configPath: flags.config, role: flags.role, env: process.env });
+  }
+}

@@ -1,0 +1,33 @@
+import { Flags } from '@oclif/core';
+
+/** `a,b`, given once or repeatedly. Read it with `listOf`. */
+export const listFlag = (options: { description: string; env?: string; exclusive?: string[] }) =>
+  Flags.string({ ...options, multiple: true, multipleNonGreedy: true, helpValue: '<a,b>' });
+
+/** The items of a `listFlag`, which oclif hands over as one string when it comes from the environment. */
+export const listOf = (value: string | readonly string[] | undefined): string[] | undefined =>
+  value === undefined
+    ? undefined
+    : [value]
+        .flat()
+        .flatMap((text) => text.split(','))
+        .map((item) => item.trim())
+        .filter((item) => item !== '');
+
+export const idFlag = (what: string, options: { env?: string } = {}) =>
+  Flags.string({ ...options, description: `id of the ${what}`, helpValue: '<id>', required: true });
+
+export const pageFlags = (limit: number) => ({
+  limit: Flags.integer({ description: 'rows at most', min: 1, default: limit, helpValue: '<n>' }),
+  offset: Flags.integer({ description: 'rows to skip', min: 0, helpValue: '<n>' }),
+});
+
+export const forceFlag = () => ({
+  force: Flags.boolean({ description: 'delete even though live tokens exist; they end with it' }),
+});
+
+/** The members that were given. An absent flag is not sent, so the server keeps or chooses the value. */
+export const present = <T extends Record<string, unknown>>(values: T): { [K in keyof T]?: Exclude<T[K], undefined> } =>
+  Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
+    [K in keyof T]?: Exclude<T[K], undefined>;
+  };

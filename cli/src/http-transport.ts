@@ -1,0 +1,63 @@
+import type { AdminRequest, AdminResponse } from '@authserver/admin-api';
+import { CommandFailure, exitCodes, usageFailure } from './failure.ts';
+
+const timeoutMs = 30_000;
+
+/** @throws {CommandFailure} usage */
+export const parseAdminUrl = (text: string): URL => {
+  const url = URL.parse(text);
+  if (!url || !/^https?:$/.test(url.protocol)) throw usageFailure('--admin-url expects an http or https URL');
+  if (url.username || url.password || url.search || url.hash)
+    throw usageFailure('--admin-url takes no user info, query or fragment');
+  return url;
+};
+
+/**
+ * Sends a request to the admin service at `adminUrl`, which may have a path of its own.
+ *
+ * @throws {CommandFailure} when it cannot be reached, or refuses the key
+ */
+export const sendOverHttp = async (
+  { method, path, query, body }: AdminRequest,
+  { adminUrl, apiKey }: { adminUrl: URL; apiKey: string | undefined },
+): Promise<AdminResponse> => {
+  const base = adminUrl.href.replace(/\/$/, '');
+  const response = await fetch(`${base}${path}${query ? `?${new URLSearchParams(query)}` : ''}`, {
+    method,
+    headers: {
+      accept: 'application/json',
+      ...(apiKey ? { authorization: `Bearer ${apiKey}` } : {}),
+      ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    },
+    ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    // A redirect would take the key to where the operator did not point.
+    redirect: 'manual',
+    signal: AbortSignal.timeout(timeoutMs),
+  }).catch((cause: Error) => {
+    throw new CommandFailure('unreachable', exitCodes.failure, whyUnreachable(base, cause), { cause });
+  });
+
+  if (response.status === 401) {
+    const reason = apiKey ? `${base} refuses the admin API key` : `${base} wants the admin API key`;
+    const remedy = 'set AUTHPLANE_ADMIN_API_KEY, or AUTHPLANE_ADMIN_API_KEY_FILE to a file that holds it';
+    throw new CommandFailure('unauthorized', exitCodes.authentication, `${reason}: ${remedy}`);
+  }
+  return { status: response.status, headers: Object.fromEntries(response.headers), body: await readBody(response) };
+};
+
+const readBody = async (response: Response): Promise<unknown> => {
+  const text = await response.text();
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+};
+
+const whyUnreachable = (url: string, error: Error): string => {
+  if (error.name === 'TimeoutError') return `the admin service at ${url} did not answer within ${timeoutMs / 1000} s`;
+  const { code, message } = (error.cause ?? {}) as { code?: string; message?: string };
+  if (code === 'ECONNREFUSED')
+    return `cannot reach the admin service at ${url}: is it running? (start it with: authserver serve)`;
+  return `cannot reach the admin service at ${url}: ${code ?? message ?? error.message}`;
+};

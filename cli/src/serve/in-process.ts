@@ -1,0 +1,67 @@
+import { openAdminApp } from '@authserver/admin';
+import { loadConfig } from '@authserver/config';
+import { createLogger, createMetrics } from '@authserver/telemetry';
+import { prepare } from './prepare.ts';
+
+export type InProcessRequest = {
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  path: string;
+  query?: Record<string, string>;
+  body?: unknown;
+};
+export type InProcessResponse = { status: number; headers: Record<string, string>; body: unknown };
+
+export type InProcessAdmin = {
+  inject(request: InProcessRequest): Promise<InProcessResponse>;
+  close(): Promise<void>;
+};
+
+/**
+ * The very same admin application on the configured database, with no port opened: so the first user can be made before
+ * anything serves. Joins the embedded database of a running server, or starts it for the length of the command.
+ */
+export const openAdminInProcess = async (options: {
+  configPath: string | undefined;
+  env: NodeJS.ProcessEnv;
+}): Promise<InProcessAdmin> => {
+  const { config } = loadConfig({
+    env: options.env,
+    ...(options.configPath === undefined ? {} : { path: options.configPath }),
+  });
+  const prepared = await prepare({ config, exclusive: false });
+  const admin = await openAdminApp({
+    config,
+    dsn: prepared.dsn,
+    keyring: prepared.keyring,
+    keyStore: prepared.keyStore,
+    adminApiKey: prepared.adminApiKey,
+    logger: createLogger({ level: 'error', format: 'text', stdout: false }),
+    metrics: createMetrics(),
+    clock: { now: () => new Date() },
+    actor: 'cli',
+  }).catch(async (error: unknown) => {
+    await prepared.stop();
+    throw error;
+  });
+
+  return {
+    async inject({ method, path, query, body }) {
+      const response = await admin.app.inject({
+        method,
+        url: path,
+        headers: { authorization: `Bearer ${prepared.adminApiKey}` },
+        ...(query === undefined ? {} : { query }),
+        ...(body === undefined ? {} : { payload: body as object }),
+      });
+      return {
+        status: response.statusCode,
+        headers: response.headers as Record<string, string>,
+        body: response.body === '' ? undefined : response.json(),
+      };
+    },
+    async close() {
+      await admin.close();
+      await prepared.stop();
+    },
+  };
+};

@@ -1,0 +1,102 @@
+import { type AdminService, startAdminService } from '@authserver/admin';
+import { configWarnings, loadConfig } from '@authserver/config';
+import { createLogger, createMetrics, type Logger } from '@authserver/telemetry';
+import { startTokenService, type TokenService } from '@authserver/token';
+import { cliName, nextSteps, renderBanner } from './banner.ts';
+import { type Prepared, prepare } from './prepare.ts';
+
+export type ServeOptions = {
+  configPath: string | undefined;
+  role: 'all' | 'token' | 'admin';
+  env: NodeJS.ProcessEnv;
+};
+
+/**
+ * Starts what the role says and resolves when it serves. The process then ends by a signal: readiness drops, requests in
+ * flight finish, and the embedded database stops last, all within `server.shutdown_wait`.
+ */
+export const serve = async ({ configPath, role, env }: ServeOptions): Promise<void> => {
+  const started = performance.now();
+  const { config } = loadConfig({ env, ...(configPath === undefined ? {} : { path: configPath }) });
+  const { level, format, outputs } = config.observability.logging;
+  const logger = createLogger({ level, format, stdout: outputs.stdout });
+  const metrics = createMetrics();
+  const clock = { now: () => new Date() };
+  const steps = nextSteps(cliName(env));
+
+  const stopping = Promise.withResolvers<NodeJS.Signals>();
+  for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stopping.resolve(signal));
+
+  const prepared = await prepare({
+    config,
+    exclusive: true,
+    progress: (message) => process.stderr.write(`${message} …\n`),
+  });
+  let token: TokenService | undefined;
+  let admin: AdminService | undefined;
+  try {
+    const common = { config, dsn: prepared.dsn, keyring: prepared.keyring, logger, metrics, clock };
+    const withAdmin = role !== 'token' && config.admin.enabled;
+    if (withAdmin)
+      admin = await startAdminService({ ...common, keyStore: prepared.keyStore, adminApiKey: prepared.adminApiKey });
+    if (role !== 'admin')
+      token = await startTokenService({
+        ...common,
+        sessionSecret: prepared.sessionSecret,
+        internalListener: !withAdmin,
+        steps,
+      });
+  } catch (error) {
+    await stop({ prepared, token, admin });
+    throw error;
+  }
+
+  process.on('SIGHUP', () => void reloadKeys(prepared, metrics, logger));
+  process.stdout.write(
+    renderBanner({
+      config,
+      publicPort: token?.port,
+      adminPort: admin?.port,
+      newAdminKey:
+        prepared.newAdminKeyFile === undefined
+          ? undefined
+          : { value: prepared.adminApiKey, file: prepared.newAdminKeyFile },
+      warnings: configWarnings(config),
+      steps: prepared.newAdminKeyFile === undefined ? [] : steps,
+      seconds: (performance.now() - started) / 1000,
+    }),
+  );
+
+  const signal = await stopping.promise;
+  process.stderr.write(`${signal} received, finishing requests …\n`);
+  // A second signal from an impatient person ends it at once; the embedded database recovers by itself.
+  for (const again of ['SIGTERM', 'SIGINT'] as const) process.on(again, () => process.exit(1));
+  token?.beginDrain();
+  await stop({ prepared, token, admin });
+  process.stderr.write('stopped\n');
+  process.exit(0);
+};
+
+const stop = async (running: {
+  prepared: Prepared;
+  token: TokenService | undefined;
+  admin: AdminService | undefined;
+}): Promise<void> => {
+  await Promise.all([running.token?.close(), running.admin?.close()]);
+  await running.prepared.stop();
+};
+
+const reloadKeys = async (
+  { keyring }: Prepared,
+  metrics: ReturnType<typeof createMetrics>,
+  logger: Logger,
+): Promise<void> => {
+  const start = performance.now();
+  try {
+    await keyring.reload();
+    metrics.keyReloadDuration.observe((performance.now() - start) / 1000);
+    logger.info({ key_count: keyring.status().length }, 'signing keys reloaded');
+  } catch (error) {
+    logger.error({ err: error }, 'the signing keys could not be reloaded; the old ones stay in use');
+  }
+};

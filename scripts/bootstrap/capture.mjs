@@ -1,0 +1,27 @@
+/** Running a package manager out of sight. */
+import { spawn } from 'node:child_process';
+import { accessSync, constants, mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+
+/** Runs a command to its end; resolves to its exit code and all it printed. Nothing reaches our own stdout. */
+export function capture(command, args, options) {
+  return new Promise((resolve, reject) => {
+    const child = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
+    const chunks = [];
+    for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => chunks.push(chunk));
+    child.on('error', (cause) => reject(new Error(`Cannot run ${command}: ${cause.message}`, { cause })));
+    child.on('close', (code) => resolve({ code, output: Buffer.concat(chunks).toString().trim() }));
+  });
+}
+
+/** Package managers keep their caches in the home directory; without a writable one they get one of ours. */
+export function installEnvironment(directory, env = process.env) {
+  try {
+    accessSync(env.HOME || env.USERPROFILE || '/nonexistent', constants.W_OK);
+    return env;
+  } catch {
+    const home = join(directory, 'home');
+    mkdirSync(home, { recursive: true });
+    return { ...env, HOME: home };
+  }
+}

@@ -11,7 +11,7 @@ export type Step = { title: string; command: string };
 export const nextSteps = (cli: string): Step[] => [
   {
     title: 'Create a user who can sign in',
-    command: `${cli} admin user create --email you@example.com --name "You" --password-stdin`,
+    command: `${cli} admin user create --email you@example.com --name "You"`,
   },
   {
     title: 'Register the MCP server to protect',

@@ -11,12 +11,10 @@ export const admin = section({
   ),
   requests_per_second: decimal(0).describe('Admin requests a second; 0 is no limit.').meta({ reserved: true }),
   burst: integer(0).describe('Admin requests at once; 0 is no limit.').meta({ reserved: true }),
-  audit_default_lookback: duration('24h', { min: '1s' })
-    .describe('Span of an audit query that names none; at most `audit_max_lookback`.')
-    .meta({ reserved: true }),
-  audit_max_lookback: duration('720h', { min: '1s' })
-    .describe('Longest span of an audit query.')
-    .meta({ reserved: true }),
+  audit_default_lookback: duration('24h', { min: '1s' }).describe(
+    'Span of an audit query that names none; at most `audit_max_lookback`.',
+  ),
+  audit_max_lookback: duration('720h', { min: '1s' }).describe('Longest span of an audit query.'),
 });
 
 export const rateLimit = section({

@@ -1,21 +1,10 @@
+import { STATUS_CODES } from 'node:http';
 import { type ErrorCode, OAuthError, temporarilyUnavailable } from '@authserver/oauth';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 
 /** The documentation page of an error code. */
 const documentation = 'https://datatracker.ietf.org/doc/html/rfc6749#section-5.2';
-
-const titles: Record<number, string> = {
-  400: 'Bad Request',
-  401: 'Unauthorized',
-  403: 'Forbidden',
-  404: 'Not Found',
-  405: 'Method Not Allowed',
-  413: 'Content Too Large',
-  415: 'Unsupported Media Type',
-  500: 'Internal Server Error',
-  503: 'Service Unavailable',
-};
 
 /**
  * The body of an OAuth error: the members of RFC 6749 §5.2, and beside them those of RFC 9457 for people and tools.
@@ -25,7 +14,7 @@ export const errorBody = (code: ErrorCode, description: string, status: number):
   error: code,
   error_description: description,
   type: documentation,
-  title: titles[status] ?? 'Error',
+  title: STATUS_CODES[status] ?? 'Error',
   detail: description,
   status,
 });

@@ -1,3 +1,4 @@
+import { STATUS_CODES } from 'node:http';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 
@@ -34,17 +35,6 @@ export class Problem extends Error {
   }
 }
 
-const titles: Record<number, string> = {
-  400: 'Bad Request',
-  401: 'Unauthorized',
-  403: 'Forbidden',
-  404: 'Not Found',
-  405: 'Method Not Allowed',
-  409: 'Conflict',
-  500: 'Internal Server Error',
-  503: 'Service Unavailable',
-};
-
 /** Anything that was thrown, as a problem an operator may see. */
 export const toProblem = (error: unknown): Problem => {
   if (error instanceof Problem) return error;
@@ -77,7 +67,7 @@ export const sendProblem = (request: FastifyRequest, reply: FastifyReply, thrown
     .send(
       JSON.stringify({
         type: 'about:blank',
-        title: titles[problem.status] ?? 'Error',
+        title: STATUS_CODES[problem.status] ?? 'Error',
         status: problem.status,
         code: problem.code,
         detail: problem.message,

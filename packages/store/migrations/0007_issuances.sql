@@ -36,6 +36,15 @@ create table revocation_markers (
   primary key (kind, key)
 );
 
+-- Whether a marker ends what this client was given for this user under this consent at that instant.
+create function ended_since(of_client text, of_user uuid, of_consent uuid, instant timestamptz) returns boolean
+language sql stable as $$
+  select exists (
+    select 1 from revocation_markers
+     where (kind, key) in (('client', of_client), ('user', of_user::text), ('consent', of_consent::text))
+       and revoked_before >= instant)
+$$;
+
 create table audit_events (
   id         uuid not null primary key,
   at         timestamptz not null,

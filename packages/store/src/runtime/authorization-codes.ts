@@ -66,11 +66,8 @@ export const authorizationCodes = (db: Queryable) => ({
       `select c.code_hash, c.client_id, c.user_id, c.consent_grant_id, c.redirect_uri, c.scopes, c.resource_id, c.resource,
               c.code_challenge, c.auth_time, c.created_at, c.expires_at, c.failed_attempts, c.redeemed_at, c.family_id,
               u.status = 'active' as user_active,
-              g.revoked_at is not null or exists (
-                select 1 from revocation_markers m
-                 where (m.kind, m.key) in (('consent', c.consent_grant_id::text), ('user', c.user_id::text),
-                                           ('client', c.client_id))
-                   and m.revoked_before >= c.created_at) as consent_revoked
+              g.revoked_at is not null or ended_since(c.client_id, c.user_id, c.consent_grant_id, c.created_at)
+                as consent_revoked
          from authorization_codes c
          join users u on u.id = c.user_id
          join consent_grants g on g.id = c.consent_grant_id

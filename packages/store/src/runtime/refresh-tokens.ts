@@ -41,11 +41,8 @@ export const refreshTokens = (db: Queryable) => ({
               coalesce(s.spent_at is not null, false) as successor_spent,
               f.id as family_id, f.client_id, f.user_id, f.consent_grant_id, f.scopes, f.resource_id, f.resource,
               f.dpop_jkt, f.auth_time, f.expires_at as family_expires_at, u.status = 'active' as user_active,
-              f.revoked_at is not null or exists (
-                select 1 from revocation_markers m
-                 where (m.kind, m.key) in (('consent', f.consent_grant_id::text), ('user', f.user_id::text),
-                                           ('client', f.client_id))
-                   and m.revoked_before >= f.created_at) as family_revoked
+              f.revoked_at is not null or ended_since(f.client_id, f.user_id, f.consent_grant_id, f.created_at)
+                as family_revoked
          from refresh_tokens t
          join token_families f on f.id = t.family_id
          join users u on u.id = f.user_id

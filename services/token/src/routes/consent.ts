@@ -1,31 +1,16 @@
 import { parseForm } from '@authserver/http';
 import { redirectKind } from '@authserver/oauth';
-import { type Store, uuidv7 } from '@authserver/store';
-import type { Metrics } from '@authserver/telemetry';
+import { uuidv7 } from '@authserver/store';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import { type Browser, origin, type SignedIn } from '../authorization/browser.ts';
-import type { Codes } from '../authorization/codes.ts';
+import { origin, type SignedIn } from '../authorization/browser.ts';
 import { seeOther, sendPage } from '../authorization/pages.ts';
-import type { PendingRequests } from '../authorization/pending.ts';
-import { type AuthorizationRequest, type RequestDeps, readAuthorizationRequest } from '../authorization/request.ts';
+import { type AuthorizationRequest, readAuthorizationRequest } from '../authorization/request.ts';
 import { codeResponse, errorResponse } from '../authorization/response.ts';
-import type { Clock } from '../time.ts';
 import { consentPage } from '../views/consent.ts';
 import { messagePage } from '../views/message.ts';
-import { destinationName } from './authorize.ts';
-
-export type ConsentRouteDeps = RequestDeps & {
-  issuer: string;
-  basePath: string;
-  browser: Browser;
-  codes: Codes;
-  pending: PendingRequests;
-  store: Store;
-  clock: Clock;
-  metrics: Metrics;
-};
+import { type AuthorizeRouteDeps, destinationName } from './authorize.ts';
 
 const ConsentForm = z.object({
   request: z.string(),
@@ -38,7 +23,7 @@ const ConsentForm = z.object({
  * The consent page: a person says what a client may do for them. The request is read again from its sealed copy on every
  * step, so what is granted is what would be granted now, not what was true when the page was drawn.
  */
-export const consentRoute: FastifyPluginAsyncZod<ConsentRouteDeps> = async (app, deps) => {
+export const consentRoute: FastifyPluginAsyncZod<AuthorizeRouteDeps> = async (app, deps) => {
   const { store, clock, basePath, issuer } = deps;
 
   app.get('/consent', { schema: { querystring: z.object({ request: z.string() }) } }, async (request, reply) => {

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { createHash, randomBytes } from 'node:crypto';
+import { type RequestOptions, request } from 'node:http';
 import type { AuthMethod } from '@authserver/oauth';
 import type { TestUser } from './auth-server.ts';
 import { type Page, TestBrowser } from './browser.ts';
@@ -75,6 +76,11 @@ export class TestApp {
     for (const [name, value] of Object.entries(all))
       for (const one of [value].flat()) if (one !== undefined) query.append(name, one as string);
     return `${this.url('/oauth/authorize')}?${query}`;
+  }
+
+  /** Sends a browser to the authorization endpoint: the first answer to a complete request, changed by `params`. */
+  start(params: Form = {}, browser = new TestBrowser()): Promise<Page> {
+    return browser.get(this.authorizeUrl(pkce().challenge, params));
   }
 
   /** From the authorization request through login and consent to the code. */
@@ -217,3 +223,43 @@ export const denied = (answer: Answer<unknown>, code: string, status = code === 
   assert.equal(answer.headers.get('cache-control'), 'no-store');
   assert.match(String(body.error_description), /^[\x20-\x21\x23-\x5b\x5d-\x7e]+$/);
 };
+
+/** Asserts an error the client is told at its redirect URI, with `state` and `iss` (RFC 6749 §4.1.2.1, RFC 9207 §2). */
+export const deniedByRedirect = (page: Page, app: TestApp, code: string, issuer: string): void => {
+  assert.equal(page.status, 303, page.html);
+  const location = page.location as URL;
+  assert.ok(location.href.startsWith(app.redirectUris[0] as string), location.href);
+  assert.equal(location.searchParams.get('error'), code);
+  assert.equal(location.searchParams.get('iss'), issuer);
+  assert.equal(location.searchParams.get('state'), 'the-state');
+  assert.equal(location.searchParams.get('code'), null);
+  assert.match(location.searchParams.get('error_description') ?? '', /^[\x20-\x21\x23-\x5b\x5d-\x7e]+$/);
+};
+
+/** Asserts that only a page of ours tells what is wrong: nothing is sent anywhere. */
+export const deniedByPage = (page: Page, status = 400): void => {
+  assert.equal(page.status, status, page.html);
+  assert.equal(page.location, undefined);
+  assert.match(page.response.headers.get('content-type') ?? '', /^text\/html/);
+  assert.equal(page.response.headers.get('cache-control'), 'no-store');
+};
+
+/** A request as it is written, without a client library that tidies up paths and headers. */
+export const raw = (
+  url: string,
+  options: RequestOptions & { body?: string | Buffer } = {},
+): Promise<{ status: number; headers: Headers; text: string }> =>
+  new Promise((resolve, reject) => {
+    const sent = request(url, { agent: false, ...options }, (response) => {
+      const chunks: Buffer[] = [];
+      response.on('data', (chunk: Buffer) => chunks.push(chunk));
+      response.on('end', () => {
+        const headers = new Headers();
+        for (let index = 0; index < response.rawHeaders.length; index += 2)
+          headers.append(response.rawHeaders[index] as string, response.rawHeaders[index + 1] as string);
+        resolve({ status: response.statusCode ?? 0, headers, text: Buffer.concat(chunks).toString('utf8') });
+      });
+    });
+    sent.on('error', reject);
+    sent.end(options.body);
+  });

@@ -28,7 +28,7 @@ export const openAdminInProcess = async (options: {
     env: options.env,
     ...(options.configPath === undefined ? {} : { path: options.configPath }),
   });
-  const prepared = await prepare({ config, exclusive: false });
+  const prepared = await prepare({ config, exclusive: false, adminRole: true });
   const admin = await openAdminApp({
     config,
     dsn: prepared.dsn,

@@ -1,5 +1,5 @@
 import { type AdminService, startAdminService } from '@authserver/admin';
-import { configWarnings, loadConfig } from '@authserver/config';
+import { loadConfig } from '@authserver/config';
 import { createLogger, createMetrics, type Logger } from '@authserver/telemetry';
 import { startTokenService, type TokenService } from '@authserver/token';
 import { cliName, nextSteps, renderBanner } from './banner.ts';
@@ -17,7 +17,7 @@ export type ServeOptions = {
  */
 export const serve = async ({ configPath, role, env }: ServeOptions): Promise<void> => {
   const started = performance.now();
-  const { config } = loadConfig({ env, ...(configPath === undefined ? {} : { path: configPath }) });
+  const { config, warnings } = loadConfig({ env, ...(configPath === undefined ? {} : { path: configPath }) });
   const { level, format, outputs } = config.observability.logging;
   const logger = createLogger({ level, format, stdout: outputs.stdout });
   const metrics = createMetrics();
@@ -27,16 +27,17 @@ export const serve = async ({ configPath, role, env }: ServeOptions): Promise<vo
   const stopping = Promise.withResolvers<NodeJS.Signals>();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stopping.resolve(signal));
 
+  const withAdmin = role !== 'token' && config.admin.enabled;
   const prepared = await prepare({
     config,
     exclusive: true,
+    adminRole: withAdmin,
     progress: (message) => process.stderr.write(`${message} …\n`),
   });
   let token: TokenService | undefined;
   let admin: AdminService | undefined;
   try {
     const common = { config, dsn: prepared.dsn, keyring: prepared.keyring, logger, metrics, clock };
-    const withAdmin = role !== 'token' && config.admin.enabled;
     if (withAdmin)
       admin = await startAdminService({ ...common, keyStore: prepared.keyStore, adminApiKey: prepared.adminApiKey });
     if (role !== 'admin')
@@ -61,7 +62,7 @@ export const serve = async ({ configPath, role, env }: ServeOptions): Promise<vo
         prepared.newAdminKeyFile === undefined
           ? undefined
           : { value: prepared.adminApiKey, file: prepared.newAdminKeyFile },
-      warnings: configWarnings(config),
+      warnings,
       steps: prepared.newAdminKeyFile === undefined ? [] : steps,
       seconds: (performance.now() - started) / 1000,
     }),
@@ -69,8 +70,13 @@ export const serve = async ({ configPath, role, env }: ServeOptions): Promise<vo
 
   const signal = await stopping.promise;
   process.stderr.write(`${signal} received, finishing requests …\n`);
-  // A second signal from an impatient person ends it at once; the embedded database recovers by itself.
-  for (const again of ['SIGTERM', 'SIGINT'] as const) process.on(again, () => process.exit(1));
+  // A second signal from an impatient person ends it at once; the embedded database recovers by itself. One right after
+  // the first is the same wish told twice: a supervisor signals the whole group, and `npm start` passes its own on.
+  const impatientFrom = performance.now() + 500;
+  for (const again of ['SIGTERM', 'SIGINT'] as const)
+    process.on(again, () => {
+      if (performance.now() > impatientFrom) process.exit(1);
+    });
   token?.beginDrain();
   await stop({ prepared, token, admin });
   process.stderr.write('stopped\n');

@@ -203,3 +203,34 @@ test('stopping waits for the read that runs', async (t) => {
   await feed.feed.stop();
   assert.deepEqual(feed.applied, ['c1']);
 });
+
+test('a feed that finds its place late resets what was cached before', async () => {
+  let available = false;
+  const source = {
+    latestVersion: async () => {
+      if (!available) throw new Error('away');
+      return 7;
+    },
+    since: async () => [],
+  };
+  let connected = () => {};
+  const channel = {
+    start: (on: { connected: () => void }) => {
+      connected = on.connected;
+    },
+    stop: async () => {},
+  };
+  const feed = createChangeFeed({ source, channels: [channel], reconcileIntervalMs: 60_000, onError: () => {} });
+  let resets = 0;
+  feed.onReset(() => {
+    resets += 1;
+  });
+  await feed.start();
+  available = true;
+  connected();
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  connected();
+  await new Promise((resolve) => setTimeout(resolve, 20));
+  await feed.stop();
+  assert.equal(resets, 1);
+});

@@ -26,6 +26,8 @@ export type ChangeFeedOptions = {
 
 export type ChangeFeed = {
   subscribe(kind: string, apply: (key: string) => void | Promise<void>): void;
+  /** Called when the feed finds its place late: whatever was cached until then may have missed a change. */
+  onReset(reset: () => void | Promise<void>): void;
   /** Reads where the feed stands, then follows it. Caches must be empty at this moment. */
   start(): Promise<void>;
   stop(): Promise<void>;
@@ -42,6 +44,7 @@ const pageSize = 500;
  */
 export const createChangeFeed = (options: ChangeFeedOptions): ChangeFeed => {
   const subscribers = new Map<string, ((key: string) => void | Promise<void>)[]>();
+  const resets: (() => void | Promise<void>)[] = [];
   let lastVersion: number | undefined;
   let reading: Promise<void> | undefined;
   let again = false;
@@ -55,8 +58,11 @@ export const createChangeFeed = (options: ChangeFeedOptions): ChangeFeed => {
   const read = async (): Promise<void> => {
     do {
       again = false;
-      // A process that started while the database was away caches nothing older than its first successful read.
-      lastVersion ??= await options.source.latestVersion();
+      if (lastVersion === undefined) {
+        // The database was away when we started. It may have come back, and been read from, before this moment.
+        lastVersion = await options.source.latestVersion();
+        for (const reset of resets) await reset();
+      }
       for (;;) {
         const page = await options.source.since(lastVersion, pageSize);
         for (const change of page) {
@@ -88,6 +94,9 @@ export const createChangeFeed = (options: ChangeFeedOptions): ChangeFeed => {
   return {
     subscribe(kind, apply) {
       subscribers.set(kind, [...(subscribers.get(kind) ?? []), apply]);
+    },
+    onReset(reset) {
+      resets.push(reset);
     },
     async start() {
       lastVersion = await options.source.latestVersion().catch((error: unknown) => {

@@ -23,9 +23,16 @@ export const listen = async (app: HttpServer, address: ListenAddress, loopbackOn
   return (app.server.address() as AddressInfo).port;
 };
 
-/** Stops accepting, lets requests in flight finish, and cuts what is left when the time is over. */
+const idlePollMs = 50;
+
+/**
+ * Stops accepting, lets requests in flight finish, and cuts what is left when the time is over.
+ * A connection whose answer was under way keeps itself alive afterwards, so it is closed as soon as it is idle.
+ */
 export const drain = async (app: HttpServer, waitMs: number): Promise<void> => {
+  const idle = setInterval(() => app.server.closeIdleConnections(), idlePollMs);
   const cut = setTimeout(() => app.server.closeAllConnections(), waitMs);
   await app.close();
+  clearInterval(idle);
   clearTimeout(cut);
 };

@@ -48,6 +48,7 @@ export const createTokenPlane = async (options: TokenPlaneOptions) => {
   const replays = createReplays(store, metrics);
   const issuances = createIssuanceWriter(options.database);
   options.feed.subscribe('signing_key', () => keyring.reload());
+  options.feed.onReset(() => keyring.reload());
 
   const shared = { store, issuances, lookups, replays, secrets, config };
   const grants: Grant[] = [

@@ -34,6 +34,11 @@ export const createLookups = (store: Store, config: Config, feed: ChangeFeed): L
   feed.subscribe('client', (key) => clients.drop(key));
   feed.subscribe('resource', () => resources.clear());
   feed.subscribe('dcr_mode', () => dcr.clear());
+  feed.onReset(() => {
+    clients.clear();
+    resources.clear();
+    dcr.clear();
+  });
 
   return {
     client: (id) => clients.get(id),

@@ -39,7 +39,8 @@ export type AuthorizeRouteDeps = RequestDeps & {
 export const authorizeRoute: FastifyPluginAsyncZod<AuthorizeRouteDeps> = async (app, deps) => {
   const { store, clock, issuer, basePath } = deps;
 
-  app.get('/oauth/authorize', { schema: { querystring: FormBody } }, async (request, reply) => {
+  // No HEAD: it would issue a code that nobody receives.
+  app.get('/oauth/authorize', { schema: { querystring: FormBody }, exposeHeadRoute: false }, async (request, reply) => {
     try {
       const authorization = await readAuthorizationRequest(request.query, deps);
       const user = await deps.browser.signedIn(request);

@@ -1,0 +1,34 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { startAuthServer } from '../support/auth-server.ts';
+
+const server = await startAuthServer();
+
+for (const [path, expected] of [
+  ['/livez', { status: 'alive' }],
+  ['/health', { status: 'ok', db: 'ok' }],
+  ['/ready', { status: 'ready', db: 'ok' }],
+] as const)
+  test(`${path} answers a probe and is never kept`, async () => {
+    const answer = await fetch(`${server.issuer}${path}`);
+    assert.equal(answer.status, 200);
+    assert.equal(answer.headers.get('cache-control'), 'no-store');
+    const { time, ...rest } = (await answer.json()) as { time: string };
+    assert.deepEqual(rest, expected);
+    assert.match(time, /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$/);
+    assert.ok(Math.abs(Date.now() - Date.parse(time)) < 5_000);
+  });
+
+test('a pod that drains is alive and not ready', async () => {
+  const leaving = await startAuthServer();
+  leaving.pods[0]?.service.beginDrain();
+  const ready = await fetch(`${leaving.issuer}/ready`);
+  assert.equal(ready.status, 503);
+  assert.equal(((await ready.json()) as { status: string }).status, 'not_ready');
+  assert.equal((await fetch(`${leaving.issuer}/livez`)).status, 200);
+});
+
+test('metrics are not on the public port', async () => {
+  for (const path of ['/metrics', '/admin/clients', '/admin/ui/'])
+    assert.equal((await fetch(`${server.issuer}${path}`)).status, 404);
+});

@@ -228,9 +228,9 @@ test('a feed that finds its place late resets what was cached before', async () 
   await feed.start();
   available = true;
   connected();
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await setTimeout(20);
   connected();
-  await new Promise((resolve) => setTimeout(resolve, 20));
+  await setTimeout(20);
   await feed.stop();
   assert.equal(resets, 1);
 });

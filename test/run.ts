@@ -20,7 +20,7 @@ const FILE_TIMEOUT_MS = 300_000;
 /** What the tests need besides our own processes. */
 const needs: ('postgres' | 'nats' | 'redis')[] = ['postgres'];
 
-const beside = ['packages/**/src/**/*.test.ts', 'services/**/*.test.ts', 'cli/src/**/*.test.ts'];
+const beside = ['packages/*/src', 'services/*', 'cli/src', 'test/support'].map((path) => `${path}/**/*.test.ts`);
 const contracts = ['test/contracts/**/*.test.ts'];
 const features = ['test/{features,conformance}/**/*.test.ts'];
 

@@ -3,14 +3,20 @@ import { spawn } from 'node:child_process';
 import { accessSync, constants, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Runs a command to its end; resolves to its exit code and all it printed. Nothing reaches our own stdout. */
+/** A package manager that gives up has said why in its last lines, after hundreds about each retry. */
+const KEPT_LINES = 30;
+
+/** Runs a command to its end; resolves to its exit code and the end of what it printed, on either stream. */
 export function capture(command, args, options) {
   return new Promise((resolve, reject) => {
     const child = spawn(command, args, { ...options, stdio: ['ignore', 'pipe', 'pipe'] });
     const chunks = [];
     for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => chunks.push(chunk));
     child.on('error', (cause) => reject(new Error(`Cannot run ${command}: ${cause.message}`, { cause })));
-    child.on('close', (code) => resolve({ code, output: Buffer.concat(chunks).toString().trim() }));
+    child.on('close', (code) => {
+      const lines = Buffer.concat(chunks).toString().trim().split('\n');
+      resolve({ code, output: lines.slice(-KEPT_LINES).join('\n') });
+    });
   });
 }
 

@@ -5,6 +5,11 @@ import { join } from 'node:path';
 import { capture, installEnvironment } from './capture.mjs';
 import { withLock } from './lock.mjs';
 
+/** Without a network the defaults take minutes to say so. */
+const IMPATIENT = ['retries=2', 'retry-mintimeout=500', 'retry-maxtimeout=2000'].map(
+  (value) => `--config.fetch-${value}`,
+);
+
 function read(file) {
   try {
     return readFileSync(file, 'utf8');
@@ -46,7 +51,7 @@ export async function installDependencies(root, runtime) {
     const installed = read(stamp);
     if (installed === wanted) return;
     console.error(`installing dependencies (${installed ? 'they have changed' : 'first run only'}) …`);
-    const options = ['--frozen-lockfile', '--prefer-offline', '--reporter=append-only'];
+    const options = ['--frozen-lockfile', '--prefer-offline', '--reporter=append-only', ...IMPATIENT];
     const { code, output } = await capture(runtime.node, [runtime.pnpm, 'install', ...options], {
       cwd: root,
       // CI=true: never ask, for instance before node_modules of another layout is replaced.

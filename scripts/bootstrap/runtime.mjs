@@ -51,7 +51,9 @@ async function install(directory, specs) {
   }
   const work = join(directory, `install-${process.pid}`);
   mkdirSync(work);
-  const options = ['--no-save', '--no-audit', '--no-fund', '--no-update-notifier', '--ignore-scripts'];
+  const quiet = ['--no-audit', '--no-fund', '--no-update-notifier'];
+  const impatient = ['--fetch-retries=2', '--fetch-retry-mintimeout=1000', '--fetch-retry-maxtimeout=5000'];
+  const options = ['--no-save', '--ignore-scripts', ...quiet, ...impatient];
   const npm = process.env.npm_execpath ?? '';
   // Under `npm run` the very npm that called us is known; a bare `npm` is a shell script on Windows.
   const [command, first] = npm.endsWith('npm-cli.js') ? [process.execPath, [npm]] : ['npm', []];

@@ -1,5 +1,5 @@
-import { createRequire } from 'node:module';
 import { pino } from 'pino';
+import { PinoPretty } from 'pino-pretty';
 
 export type Logger = pino.Logger;
 export type LogOptions = { level: string; format: 'json' | 'text'; stdout: boolean; component?: string };
@@ -20,7 +20,6 @@ export const createLogger = (options: LogOptions): Logger => {
   };
   // Lines gather while a write is under way, so that a slow terminal or pipe never holds up a request.
   if (options.format === 'json') return pino(settings, pino.destination({ fd: 1, sync: false }));
-  const { PinoPretty } = createRequire(import.meta.url)('pino-pretty') as typeof import('pino-pretty');
   const pretty = PinoPretty({ sync: true, ignore: 'service,hostname,pid', translateTime: 'SYS:HH:MM:ss.l' });
   return pino(settings, pretty);
 };

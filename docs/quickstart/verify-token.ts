@@ -48,7 +48,7 @@ export function tokenVerifier(issuer: string, resource: string): (token: string)
 
   return async (token) => {
     const { payload } = await jwtVerify(token, keys, {
-      algorithms: ['ES256', 'RS256'], // never let the token choose
+      algorithms: ['ES256', 'RS256', 'EdDSA'], // never let the token choose
       typ: 'at+jwt', // an ID token of the same issuer is no access token
       issuer,
       audience: resource, // a token for another server must not work here

@@ -45,7 +45,6 @@ export const denialReasons = [
   'user_not_active',
   'consent_revoked',
   'consent_denied',
-  'login_required',
   // registration
   'registration_closed',
   'redirect_not_approved',

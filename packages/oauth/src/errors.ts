@@ -17,7 +17,6 @@ export const errorStatus = {
   invalid_client_metadata: 400, // RFC 7591 §3.2.2
   request_not_supported: 400, // RFC 9101 §6.3
   request_uri_not_supported: 400, // RFC 9101 §6.3
-  login_required: 400, // OpenID Connect Core §3.1.2.6
   not_found: 404,
   method_not_allowed: 405, // RFC 9110 §15.5.6
 } as const;

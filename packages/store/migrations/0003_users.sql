@@ -10,6 +10,7 @@ create table users (
   provider        text not null default 'local',
   provider_issuer text,
   provider_sub    text,
+  epoch           integer not null default 1,    -- moves on when everything the user held is ended
   version         integer not null default 1,
   created_at      timestamptz not null default now(),
   updated_at      timestamptz not null default now(),
@@ -21,6 +22,7 @@ create index users_by_age on users (created_at, id);
 create table browser_sessions (
   id_hash    bytea primary key,                  -- SHA-256 of the cookie value
   user_id    uuid not null references users on delete cascade,
+  user_epoch integer not null,                   -- of the user when it began; another epoch ends it
   auth_time  timestamptz not null,
   expires_at timestamptz not null,
   ended_at   timestamptz,                        -- logout, force-logout, disable or password reset

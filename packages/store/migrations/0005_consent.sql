@@ -9,6 +9,7 @@ create table consent_grants (
   created_at  timestamptz not null default now(),
   updated_at  timestamptz not null default now(),
   revoked_at  timestamptz,
+  epoch       integer not null default 1,        -- moves on when it is revoked; what was issued before stays dead
   unique nulls not distinct (user_id, client_id, resource_id)
 );
 create index consent_grants_by_client on consent_grants (client_id);
@@ -19,6 +20,8 @@ create table authorization_codes (
   client_id        text not null references clients on delete cascade,
   user_id          uuid not null references users on delete cascade,
   consent_grant_id uuid not null references consent_grants on delete cascade,
+  user_epoch       integer not null,             -- of the user and the consent when the code was issued
+  consent_epoch    integer not null,
   redirect_uri     text not null,
   scopes           text[] not null,
   resource_id      uuid references resources on delete cascade,

@@ -5,6 +5,8 @@ create table token_families (
   client_id        text not null references clients on delete cascade,
   user_id          uuid not null references users on delete cascade,
   consent_grant_id uuid not null references consent_grants on delete cascade,
+  user_epoch       integer not null,             -- of the user and the consent when the code was issued
+  consent_epoch    integer not null,
   scopes           text[] not null,              -- what was consented to; a refresh may ask for less, never more
   resource_id      uuid references resources on delete cascade,
   resource         text,

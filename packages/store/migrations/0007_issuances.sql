@@ -36,15 +36,6 @@ create table revocation_markers (
   primary key (kind, key)
 );
 
--- Whether a marker ends what this client was given for this user under this consent at that instant.
-create function ended_since(of_client text, of_user uuid, of_consent uuid, instant timestamptz) returns boolean
-language sql stable as $$
-  select exists (
-    select 1 from revocation_markers
-     where (kind, key) in (('client', of_client), ('user', of_user::text), ('consent', of_consent::text))
-       and revoked_before >= instant)
-$$;
-
 create table audit_events (
   id         uuid not null primary key,
   at         timestamptz not null,
@@ -70,7 +61,8 @@ language sql immutable as $$
 $$;
 
 -- Makes the partitions from the month of `start` on, as many months as asked; those that exist stay as they are.
--- A table is made apart and then attached, which never blocks readers or writers of the parent.
+-- A table is made apart and then attached, which does not block readers or writers of the parent. Rows that came while
+-- their month was missing wait in the default partition; they move first, or the month could never be attached.
 create function ensure_partitions(parent text, start timestamptz, months integer) returns void
 language plpgsql set timezone = 'UTC' as $$
 declare
@@ -83,6 +75,8 @@ begin
     child := parent || to_char(month, '_YYYY_MM');
     if to_regclass(child) is null then
       execute format('create table %I (like %I including defaults including constraints)', child, parent);
+      execute format('with late as (delete from %I where id >= %L and id < %L returning *) insert into %I select * from late',
+        parent || '_default', uuidv7_floor(month), uuidv7_floor(month + interval '1 month'), child);
       execute format('alter table %I attach partition %I for values from (%L) to (%L)', parent, child,
         uuidv7_floor(month), uuidv7_floor(month + interval '1 month'));
     end if;

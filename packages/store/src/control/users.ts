@@ -27,15 +27,23 @@ export const users = (db: Queryable) => ({
   },
 
   /** What a sign-in needs and nothing else may see. Addresses are compared without regard to case. */
-  async findForLogin(email: string): Promise<{ user: User; passwordHash: string | undefined } | undefined> {
+  async findForLogin(
+    email: string,
+  ): Promise<{ user: User; epoch: number; passwordHash: string | undefined } | undefined> {
     if (!isText(email)) return undefined;
     const { rows } = await db.query(
       'user_find_for_login',
-      `select ${columns}, password_hash from users where lower(email) = lower($1)`,
+      `select ${columns}, epoch, password_hash from users where lower(email) = lower($1)`,
       [email],
     );
     const row = rows[0];
-    return row && { user: toUser(row), passwordHash: (row.password_hash as string | null) ?? undefined };
+    return (
+      row && {
+        user: toUser(row),
+        epoch: row.epoch as number,
+        passwordHash: (row.password_hash as string | null) ?? undefined,
+      }
+    );
   },
 
   async list(
@@ -69,6 +77,14 @@ export const users = (db: Queryable) => ({
       [user.id, user.version, user.email ?? null, user.name],
     );
     return rows.map(toUser)[0];
+  },
+
+  /**
+   * Ends everything the user holds: sessions, codes, families. It waits for redemptions under way and is seen by every
+   * later one, so it must come first in its transaction; what is ended after it is then complete.
+   */
+  async moveEpoch(id: string): Promise<void> {
+    await db.query('user_move_epoch', 'update users set epoch = epoch + 1 where id = $1', [id]);
   },
 
   async setPassword(id: string, passwordHash: string): Promise<void> {

@@ -6,6 +6,8 @@ export type NewAuthorizationCode = {
   clientId: string;
   userId: string;
   consentGrantId: string;
+  userEpoch: number;
+  consentEpoch: number;
   redirectUri: string;
   scopes: readonly string[];
   resourceId: string | undefined;
@@ -40,8 +42,8 @@ export const authorizationCodes = (db: Queryable) => ({
     await db.query(
       'code_insert',
       `insert into authorization_codes (code_hash, client_id, user_id, consent_grant_id, redirect_uri, scopes, resource_id,
-         resource, code_challenge, auth_time, created_at, expires_at)
-       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)`,
+         resource, code_challenge, auth_time, created_at, expires_at, user_epoch, consent_epoch)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
       [
         code.codeHash,
         code.clientId,
@@ -55,6 +57,8 @@ export const authorizationCodes = (db: Queryable) => ({
         code.authTime,
         code.createdAt,
         code.expiresAt,
+        code.userEpoch,
+        code.consentEpoch,
       ],
     );
   },
@@ -65,9 +69,8 @@ export const authorizationCodes = (db: Queryable) => ({
       'code_find',
       `select c.code_hash, c.client_id, c.user_id, c.consent_grant_id, c.redirect_uri, c.scopes, c.resource_id, c.resource,
               c.code_challenge, c.auth_time, c.created_at, c.expires_at, c.failed_attempts, c.redeemed_at, c.family_id,
-              u.status = 'active' as user_active,
-              g.revoked_at is not null or ended_since(c.client_id, c.user_id, c.consent_grant_id, c.created_at)
-                as consent_revoked
+              c.user_epoch, c.consent_epoch, u.status = 'active' as user_active,
+              u.epoch <> c.user_epoch or g.epoch <> c.consent_epoch or g.revoked_at is not null as consent_revoked
          from authorization_codes c
          join users u on u.id = c.user_id
          join consent_grants g on g.id = c.consent_grant_id
@@ -79,7 +82,8 @@ export const authorizationCodes = (db: Queryable) => ({
 
   /**
    * Spends the code and writes the family, its first refresh token and the issuance, in one statement.
-   * True for exactly one caller, however many race (RFC 6749 §4.1.2).
+   * True for exactly one caller, however many race (RFC 6749 §4.1.2). User and consent are locked for sharing: a
+   * revocation that came first is seen here, and one that comes later waits and then finds the family.
    */
   async redeem(redemption: Redemption): Promise<boolean> {
     const { issuance, refreshToken } = redemption;
@@ -110,14 +114,24 @@ export const authorizationCodes = (db: Queryable) => ({
 });
 
 const redeem = `
-  with code as (
-    update authorization_codes set redeemed_at = $2, family_id = $3
-     where code_hash = $1 and redeemed_at is null
-    returning client_id, user_id, consent_grant_id, scopes, resource_id, resource, auth_time
+  with held as (
+    select c.code_hash
+      from authorization_codes c
+      join users u on u.id = c.user_id
+      join consent_grants g on g.id = c.consent_grant_id
+     where c.code_hash = $1 and u.status = 'active' and u.epoch = c.user_epoch
+       and g.revoked_at is null and g.epoch = c.consent_epoch
+       for share of u, g
+  ), code as (
+    update authorization_codes c set redeemed_at = $2, family_id = $3
+      from held where c.code_hash = held.code_hash and c.redeemed_at is null
+    returning c.client_id, c.user_id, c.consent_grant_id, c.user_epoch, c.consent_epoch, c.scopes, c.resource_id,
+              c.resource, c.auth_time
   ), family as (
-    insert into token_families (id, client_id, user_id, consent_grant_id, scopes, resource_id, resource, dpop_jkt,
-        auth_time, created_at, expires_at)
-    select $3, client_id, user_id, consent_grant_id, scopes, resource_id, resource, $5, auth_time, $2, $4 from code
+    insert into token_families (id, client_id, user_id, consent_grant_id, user_epoch, consent_epoch, scopes, resource_id,
+        resource, dpop_jkt, auth_time, created_at, expires_at)
+    select $3, client_id, user_id, consent_grant_id, user_epoch, consent_epoch, scopes, resource_id, resource, $5,
+           auth_time, $2, $4 from code
   ), token as (
     insert into refresh_tokens (token_hash, family_id, issued_at, expires_at)
     select $6::bytea, $3, $2, $7::timestamptz from code where $6::bytea is not null
@@ -134,6 +148,8 @@ const toCode = (row: Row): AuthorizationCode => ({
   clientId: row.client_id as string,
   userId: row.user_id as string,
   consentGrantId: row.consent_grant_id as string,
+  userEpoch: row.user_epoch as number,
+  consentEpoch: row.consent_epoch as number,
   redirectUri: row.redirect_uri as string,
   scopes: row.scopes as string[],
   resourceId: (row.resource_id as string | null) ?? undefined,

@@ -2,6 +2,8 @@ import type { Queryable, Row } from '../db.ts';
 
 export type BrowserSession = {
   userId: string;
+  /** Everything issued in this session carries it; once the user's epoch has moved on, it is worth nothing. */
+  userEpoch: number;
   email: string | undefined;
   name: string;
   authTime: Date;
@@ -9,28 +11,39 @@ export type BrowserSession = {
 
 /** Browsers that are signed in. The cookie holds a random id; only its hash is here, and a row ends with the sign-out. */
 export const browserSessions = (db: Queryable) => ({
+  /** False when the user was disabled, signed out everywhere or given a new password since `userEpoch` was read. */
   async insert(session: {
     idHash: Buffer;
     userId: string;
+    userEpoch: number;
     authTime: Date;
     expiresAt: Date;
     ip: string;
     userAgent: string | undefined;
-  }): Promise<void> {
-    await db.query(
+  }): Promise<boolean> {
+    const { rowCount } = await db.query(
       'session_insert',
-      `insert into browser_sessions (id_hash, user_id, auth_time, expires_at, ip, user_agent)
-       values ($1, $2, $3, $4, $5, $6)`,
-      [session.idHash, session.userId, session.authTime, session.expiresAt, session.ip, session.userAgent ?? null],
+      `insert into browser_sessions (id_hash, user_id, user_epoch, auth_time, expires_at, ip, user_agent)
+       select $1, id, epoch, $4, $5, $6, $7 from users where id = $2 and epoch = $3 and status = 'active'`,
+      [
+        session.idHash,
+        session.userId,
+        session.userEpoch,
+        session.authTime,
+        session.expiresAt,
+        session.ip,
+        session.userAgent ?? null,
+      ],
     );
+    return rowCount === 1;
   },
 
   /** The session and its user, if both are good at `now`. */
   async findLive(idHash: Buffer, now: Date): Promise<BrowserSession | undefined> {
     const { rows } = await db.query(
       'session_find_live',
-      `select s.user_id, s.auth_time, u.email, u.name
-         from browser_sessions s join users u on u.id = s.user_id and u.status = 'active'
+      `select s.user_id, s.user_epoch, s.auth_time, u.email, u.name
+         from browser_sessions s join users u on u.id = s.user_id and u.epoch = s.user_epoch and u.status = 'active'
         where s.id_hash = $1 and s.ended_at is null and s.expires_at > $2`,
       [idHash, now],
     );
@@ -59,6 +72,7 @@ export const browserSessions = (db: Queryable) => ({
 
 const toSession = (row: Row): BrowserSession => ({
   userId: row.user_id as string,
+  userEpoch: row.user_epoch as number,
   email: (row.email as string | null) ?? undefined,
   name: row.name as string,
   authTime: row.auth_time as Date,

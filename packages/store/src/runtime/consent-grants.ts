@@ -11,9 +11,11 @@ export type ConsentGrant = {
   createdAt: Date;
   updatedAt: Date;
   revokedAt: Date | undefined;
+  /** Moves on when the grant is revoked. */
+  epoch: number;
 };
 
-const columns = 'id, user_id, client_id, resource_id, scopes, created_at, updated_at, revoked_at';
+const columns = 'id, user_id, client_id, resource_id, scopes, created_at, updated_at, revoked_at, epoch';
 
 /** What a user allowed a client at a resource. One row for the three; taking it back and giving it again keeps the row. */
 export const consentGrants = (db: Queryable) => ({
@@ -76,10 +78,12 @@ export const consentGrants = (db: Queryable) => ({
     return rows.map(toConsentGrant);
   },
 
+  /** Waits for redemptions under way; none that comes later succeeds. So it comes first in its transaction. */
   async revoke(id: string, now: Date): Promise<ConsentGrant | undefined> {
+    if (!isUuid(id)) return undefined;
     const { rows } = await db.query(
       'consent_revoke',
-      `update consent_grants set revoked_at = $2, updated_at = $2 where id = $1 and revoked_at is null
+      `update consent_grants set revoked_at = $2, updated_at = $2, epoch = epoch + 1 where id = $1 and revoked_at is null
        returning ${columns}`,
       [id, now],
     );
@@ -96,4 +100,5 @@ const toConsentGrant = (row: Row): ConsentGrant => ({
   createdAt: row.created_at as Date,
   updatedAt: row.updated_at as Date,
   revokedAt: (row.revoked_at as Date | null) ?? undefined,
+  epoch: row.epoch as number,
 });

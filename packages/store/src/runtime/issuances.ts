@@ -61,7 +61,10 @@ export const issuances = (db: Queryable) => ({
        select bool_and(l.revoked_at is null
                 and (l.family_id is null or exists (
                       select 1 from token_families f where f.id = l.family_id and f.revoked_at is null))
-                and not ended_since(l.client_id, l.subject_user_id, l.consent_grant_id, l.issued_at)) as live,
+                and not exists (select 1 from revocation_markers m
+                      where (m.kind, m.key) in (('client', l.client_id), ('user', l.subject_user_id::text),
+                                                ('consent', l.consent_grant_id::text))
+                        and m.revoked_before >= l.issued_at)) as live,
               (select c.status from clients c join lineage l on l.depth = 0 and c.client_id = l.client_id) as client_status,
               (select u.status from users u join lineage l on l.depth = 0 and u.id = l.subject_user_id) as user_status
          from lineage l having count(*) > 0`,

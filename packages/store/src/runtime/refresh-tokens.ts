@@ -41,11 +41,12 @@ export const refreshTokens = (db: Queryable) => ({
               coalesce(s.spent_at is not null, false) as successor_spent,
               f.id as family_id, f.client_id, f.user_id, f.consent_grant_id, f.scopes, f.resource_id, f.resource,
               f.dpop_jkt, f.auth_time, f.expires_at as family_expires_at, u.status = 'active' as user_active,
-              f.revoked_at is not null or ended_since(f.client_id, f.user_id, f.consent_grant_id, f.created_at)
-                as family_revoked
+              f.revoked_at is not null or u.epoch <> f.user_epoch or g.epoch <> f.consent_epoch
+                or g.revoked_at is not null as family_revoked
          from refresh_tokens t
          join token_families f on f.id = t.family_id
          join users u on u.id = f.user_id
+         join consent_grants g on g.id = f.consent_grant_id
          left join refresh_tokens s on s.token_hash = t.successor_hash
         where t.token_hash = $1`,
       [tokenHash],
@@ -55,7 +56,8 @@ export const refreshTokens = (db: Queryable) => ({
 
   /**
    * Spends a token and writes its successor and the issuance, in one statement. True for exactly one caller.
-   * The family is locked for sharing, so a revocation that came first is seen here, and one that comes later sees us.
+   * Family, user and consent are locked for sharing: a revocation that came first is seen here, one that comes later
+   * waits for us.
    */
   async spend(spending: Spending): Promise<boolean> {
     const { issuance, successor } = spending;
@@ -78,8 +80,13 @@ export const refreshTokens = (db: Queryable) => ({
 
 const spend = `
   with family as (
-    select id, client_id, user_id, consent_grant_id, resource_id from token_families
-     where id = $2 and revoked_at is null for share
+    select f.id, f.client_id, f.user_id, f.consent_grant_id, f.resource_id
+      from token_families f
+      join users u on u.id = f.user_id
+      join consent_grants g on g.id = f.consent_grant_id
+     where f.id = $2 and f.revoked_at is null and u.status = 'active' and u.epoch = f.user_epoch
+       and g.revoked_at is null and g.epoch = f.consent_epoch
+       for share of f, u, g
   ), spent as (
     update refresh_tokens t set spent_at = $3, successor_hash = $4
       from family where t.token_hash = $1 and t.family_id = family.id and t.spent_at is null

@@ -104,6 +104,7 @@ export const endEverything = async (
   reason: string,
   now: Date,
 ): Promise<{ ended_sessions: number; revoked_families: number }> => {
+  await tx.users.moveEpoch(userId); // first: from here on nothing more can be redeemed
   const sessions = await tx.browserSessions.endAllOfUser(userId, now);
   const families = await tx.tokenFamilies.revokeAll({ userId }, reason, now);
   await tx.revocationMarkers.set('user', userId, now);

@@ -10,8 +10,11 @@ export type SignedIn = BrowserSession & { csrfToken: string };
 export type Browser = {
   /** The person signed in at this browser, if any; one read. */
   signedIn(request: FastifyRequest): Promise<SignedIn | undefined>;
-  /** Starts a session with a new random id; whatever id the browser had before ends, so none can be planted. */
-  signIn(request: FastifyRequest, reply: FastifyReply, userId: string): Promise<void>;
+  /**
+   * Starts a session with a new random id; whatever id the browser had before ends, so none can be planted.
+   * False when the user was ended (disabled, new password) since `epoch` was read.
+   */
+  signIn(request: FastifyRequest, reply: FastifyReply, user: { id: string; epoch: number }): Promise<boolean>;
   signOut(request: FastifyRequest, reply: FastifyReply): Promise<void>;
   /** A form that belongs to nobody yet is bound to a cookie of its own, against login CSRF. */
   anonymousCsrf(request: FastifyRequest, reply: FastifyReply): string;
@@ -40,23 +43,28 @@ export const createBrowser = (deps: { store: Store; secrets: Secrets; clock: Clo
       return found && { ...found, csrfToken: secrets.csrfToken(`session ${id}`) };
     },
 
-    async signIn(request, reply, userId) {
+    async signIn(request, reply, user) {
       const id = randomToken();
       const previous = sessionIdOf(request);
       const now = clock.now();
-      await store.transaction(async (tx) => {
+      const begun = await store.transaction(async (tx) => {
         if (previous) await tx.browserSessions.end(tokenHash(previous), now);
-        await tx.browserSessions.insert({
+        const inserted = await tx.browserSessions.insert({
           idHash: tokenHash(id),
-          userId,
+          userId: user.id,
+          userEpoch: user.epoch,
           authTime: now,
           expiresAt: after(now, session.max_age),
           ip: request.ip,
           userAgent: request.headers['user-agent']?.slice(0, 256),
         });
-        await tx.auditEvents.insert({ action: 'user.login', at: now, actorId: userId, ...origin(request) });
+        if (inserted)
+          await tx.auditEvents.insert({ action: 'user.login', at: now, actorId: user.id, ...origin(request) });
+        return inserted;
       });
+      if (!begun) return false;
       reply.setCookie(session.cookie_name, id, { ...base, maxAge: Math.floor(session.max_age) });
+      return true;
     },
 
     async signOut(request, reply) {

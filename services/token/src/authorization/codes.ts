@@ -1,4 +1,4 @@
-import type { Repositories } from '@authserver/store';
+import type { ConsentGrant, Repositories } from '@authserver/store';
 import { randomToken, tokenHash } from '../secrets.ts';
 import { after } from '../time.ts';
 import type { SignedIn } from './browser.ts';
@@ -10,7 +10,7 @@ export type Codes = {
     store: Pick<Repositories, 'authorizationCodes'>,
     request: AuthorizationRequest,
     user: SignedIn,
-    consentGrantId: string,
+    consent: Pick<ConsentGrant, 'id' | 'epoch'>,
     scopes: readonly string[],
     now: Date,
   ): Promise<string>;
@@ -18,13 +18,15 @@ export type Codes = {
 
 /** Authorization codes (RFC 6749 §4.1.2): 256 random bits, gone within a minute. */
 export const createCodes = (lifetimeSeconds: number): Codes => ({
-  async issue(store, request, user, consentGrantId, scopes, now) {
+  async issue(store, request, user, consent, scopes, now) {
     const code = randomToken();
     await store.authorizationCodes.insert({
       codeHash: tokenHash(code),
       clientId: request.client.clientId,
       userId: user.userId,
-      consentGrantId,
+      consentGrantId: consent.id,
+      userEpoch: user.userEpoch,
+      consentEpoch: consent.epoch,
       redirectUri: request.redirectUri,
       scopes,
       resourceId: request.resource?.id,

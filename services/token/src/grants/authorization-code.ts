@@ -97,7 +97,7 @@ export const authorizationCode = ({ store, lookups, replays, config }: Authoriza
           // Lost the race: somebody else holds the tokens of this code, so the code has leaked. Same rule as a replay.
           const spent = await store.authorizationCodes.find(codeHash);
           if (spent?.redeemedAt) await replays.codeReused(spent, true, now);
-          throw invalidGrant('code_reused');
+          throw invalidGrant(spent?.redeemedAt ? 'code_reused' : 'consent_revoked');
         },
       };
     },

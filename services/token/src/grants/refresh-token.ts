@@ -103,7 +103,7 @@ export const refreshToken = ({ store, issuances, lookups, replays, secrets, conf
           if (spent) return;
           // Somebody was faster. If it was the same client a moment ago, both get the same successor.
           const fresh = await store.refreshTokens.find(hash);
-          if (!fresh || fresh.familyRevoked) throw invalidGrant('refresh_family_revoked');
+          if (!fresh || fresh.familyRevoked || !fresh.userActive) throw invalidGrant('refresh_family_revoked');
           if (isRepeat(fresh, successorHash, now)) return issuances.write(issuance);
           await replays.refreshReused(fresh, now);
           throw invalidGrant('refresh_reused');

@@ -73,7 +73,7 @@ export const authorizeRoute: FastifyPluginAsyncZod<AuthorizeRouteDeps> = async (
     const { client, resource, scopes } = authorization;
     const held = await store.consentGrants.findActive(user.userId, client.clientId, resource?.id);
     if (held && mayReuse(authorization, held)) {
-      const code = await deps.codes.issue(store, authorization, user, held.id, scopes, clock.now());
+      const code = await deps.codes.issue(store, authorization, user, held, scopes, clock.now());
       return seeOther(reply, codeResponse(authorization, code, issuer));
     }
     const waiting = await deps.pending.sealConsent(ownPath(request), user.userId);

@@ -133,7 +133,7 @@ export const consentRoute: FastifyPluginAsyncZod<AuthorizeRouteDeps> = async (ap
         details: { resource: resource?.uri ?? '', scopes: allowed },
         ...origin(request),
       });
-      return deps.codes.issue(tx, authorization, user, grant.id, allowed, now);
+      return deps.codes.issue(tx, authorization, user, grant, allowed, now);
     });
     deps.metrics.consentDecisions.inc({ decision: 'granted' });
     return seeOther(reply, codeResponse(authorization, code, issuer));

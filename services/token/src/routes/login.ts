@@ -48,8 +48,10 @@ export const loginRoute: FastifyPluginAsyncZod<LoginRouteDeps> = async (app, dep
     const email = single(body.email)?.trim();
     const refuse = (problem: string) => ask(request, reply, 422, { sealed, waiting, email, problem });
 
-    if (!browser.anonymousCsrfMatches(request, single(body.csrf_token)))
+    if (!browser.anonymousCsrfMatches(request, single(body.csrf_token))) {
+      metrics.authDenied.inc({ reason: 'login_form_expired' });
       return refuse('This form has expired. Please try again.');
+    }
     const password = single(body.password);
     if (!email || !password || email.length > longestEmail || password.length > longestPassword)
       return refuse('Enter your e-mail address and your password.');
@@ -61,7 +63,8 @@ export const loginRoute: FastifyPluginAsyncZod<LoginRouteDeps> = async (app, dep
       await recordFailure(request, found?.user.id, reasonOf(found));
       return refuse('The e-mail address or the password is not right.');
     }
-    await browser.signIn(request, reply, usable.user.id);
+    if (!(await browser.signIn(request, reply, { id: usable.user.id, epoch: usable.epoch })))
+      return refuse('Your account was changed a moment ago. Please sign in again.');
     metrics.loginAttempts.inc({ outcome: 'success' });
     return seeOther(reply, `${basePath}${waiting?.path ?? '/'}`);
   });

@@ -24,17 +24,13 @@ const withoutScopes = ({ resource }: World, ...gone: string[]) =>
 const changes: Record<string, [code: string, change: (world: World) => Promise<unknown>]> = {
   'the user was disabled': ['invalid_grant', ({ user }) => server.store.users.setStatus(user.id, 'disabled')],
   'the user was deleted': ['invalid_grant', ({ user }) => server.store.users.delete(user.id)],
-  'everything of the user was revoked': [
-    'invalid_grant',
-    ({ user }) => server.store.revocationMarkers.set('user', user.id, server.clock.now()),
-  ],
+  'everything of the user was ended': ['invalid_grant', ({ user }) => server.store.users.moveEpoch(user.id)],
   'the consent was revoked': [
     'invalid_grant',
     async ({ user }) => {
       const [grant] = await server.store.consentGrants.listOfUser(user.id);
       assert.ok(grant);
       await server.store.consentGrants.revoke(grant.id, server.clock.now());
-      await server.store.revocationMarkers.set('consent', grant.id, server.clock.now());
     },
   ],
   'the client was suspended': [

@@ -1,0 +1,69 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Repositories } from '@authserver/store';
+import { startAuthServer } from '../support/auth-server.ts';
+import { denied, ok } from '../support/test-app.ts';
+
+const server = await startAuthServer({ pods: 2 });
+const resource = await server.resource();
+
+/** A revocation that has begun and commits a moment later, as an operator's does while requests go on. */
+const whileRevoking = async <T>(
+  revoke: (tx: Repositories) => Promise<unknown>,
+  request: () => Promise<T>,
+): Promise<T> => {
+  let answer: Promise<T> | undefined;
+  await server.store.transaction(async (tx) => {
+    await revoke(tx);
+    answer = request();
+    await new Promise((resolve) => setTimeout(resolve, 150));
+  });
+  return answer as Promise<T>;
+};
+
+const everythingOf = (userId: string) => (tx: Repositories) => tx.users.moveEpoch(userId);
+const consentsOf = (userId: string) => async (tx: Repositories) => {
+  for (const grant of await tx.consentGrants.listOfUser(userId))
+    await tx.consentGrants.revoke(grant.id, server.clock.now());
+};
+const disabling = (userId: string) => (tx: Repositories) => tx.users.setStatus(userId, 'disabled');
+
+for (const [what, revoke] of Object.entries({
+  'the user': everythingOf,
+  'the consent': consentsOf,
+  'a disabled user': disabling,
+})) {
+  test(`a code redeemed while a revocation of ${what} is under way gives nothing`, async () => {
+    const user = await server.user();
+    const app = await server.client();
+    const grant = await app.code({ user, scope: 'tools/read', resource: resource.uri });
+    denied(await whileRevoking(revoke(user.id), () => app.redeem(grant, {}, 1)), 'invalid_grant');
+    assert.equal((await server.sql('select 1 from token_families where user_id = $1', [user.id])).length, 0);
+  });
+
+  test(`a refresh while a revocation of ${what} is under way gives nothing`, async () => {
+    const user = await server.user();
+    const app = await server.client();
+    const tokens = await app.authorize({ user, scope: 'tools/read', resource: resource.uri });
+    denied(await whileRevoking(revoke(user.id), () => app.refresh(tokens.refresh_token, {}, 1)), 'invalid_grant');
+    denied(await app.refresh(tokens.refresh_token), 'invalid_grant');
+  });
+}
+
+test('a code of a session that was ended a moment later is dead with the session', async () => {
+  const user = await server.user();
+  const app = await server.client();
+  const grant = await app.code({ user, scope: 'tools/read', resource: resource.uri });
+  await server.store.users.moveEpoch(user.id);
+  denied(await app.redeem(grant), 'invalid_grant');
+});
+
+test('consent given again after a revocation starts afresh; what was issued before stays dead', async () => {
+  const user = await server.user();
+  const app = await server.client();
+  const before = await app.authorize({ user, scope: 'tools/read', resource: resource.uri });
+  await server.store.transaction(consentsOf(user.id));
+  const again = await app.authorize({ user, scope: 'tools/read', resource: resource.uri });
+  denied(await app.refresh(before.refresh_token), 'invalid_grant');
+  ok(await app.refresh(again.refresh_token));
+});

@@ -34,6 +34,8 @@ export interface EmbeddedPostgres {
   owned: boolean;
   /** The real data directory; not `dataDir` when that is a symbolic link. */
   directory: string;
+  /** Resolves when a server that is ours has ended, asked or not; never for somebody else's. */
+  exited: Promise<void>;
   /** Fast shutdown, waiting for its end. Does nothing to a server that is not ours. May be called again. */
   stop(): Promise<void>;
 }
@@ -57,12 +59,25 @@ export async function openEmbeddedPostgres(options: EmbeddedPostgresOptions): Pr
   const deadline = Date.now() + LOCK_WAIT_MS;
   for (;;) {
     const running = await runningServer(directory, password);
-    if (running) return { dsn: await opened(running.port, password), owned: false, directory, stop: async () => {} };
+    if (running)
+      return {
+        dsn: await opened(running.port, password),
+        owned: false,
+        directory,
+        exited: new Promise(() => {}),
+        stop: async () => {},
+      };
 
     const started = await startServer({ bin, directory, account, durable, log });
     if ('port' in started) {
       try {
-        return { dsn: await opened(started.port, password), owned: true, directory, stop: started.stop };
+        return {
+          dsn: await opened(started.port, password),
+          owned: true,
+          directory,
+          exited: started.exited,
+          stop: started.stop,
+        };
       } catch (error) {
         await started.stop();
         throw error;

@@ -208,7 +208,8 @@ test('ten thousand parameters, or one ten thousand times, cost no time', async (
     const start = performance.now();
     const answer = await send('/oauth/token', form, body);
     assert.ok(answer.status === 400 || answer.status === 401, String(answer.status));
-    assert.ok(performance.now() - start < 150, `${performance.now() - start} ms`);
+    // Quadratic work took over three seconds here; a slow machine stays far below one.
+    assert.ok(performance.now() - start < 1_000, `${performance.now() - start} ms`);
   }
 });
 

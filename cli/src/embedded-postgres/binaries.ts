@@ -31,7 +31,7 @@ export async function embeddedBinaries(account: Account): Promise<string> {
   // Another user may have taken the first name, by accident or not.
   for (const suffix of ['', '-2', '-3', '-4']) {
     const directory = join(temporary, `authserver-postgres-${account.uid}-${version}${suffix}`);
-    if (!existsSync(directory)) install(native, directory);
+    if (!lstatSync(directory, { throwIfNoEntry: false })) install(native, directory);
     if (!isTrusted(directory)) continue;
     if (!isComplete(native, directory)) fill(native, directory);
     keepFresh(directory);
@@ -79,7 +79,7 @@ function install(native: string, directory: string): void {
     renameSync(work, directory);
   } catch (error) {
     rmSync(work, { recursive: true, force: true });
-    if (!existsSync(directory)) throw error; // else another process was first
+    if (!lstatSync(directory, { throwIfNoEntry: false })) throw error; // else another process was first
   }
 }
 

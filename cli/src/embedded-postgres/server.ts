@@ -20,7 +20,7 @@ export interface StartOptions {
 }
 
 export type Start =
-  | { port: number; stop: () => Promise<void> }
+  | { port: number; exited: Promise<void>; stop: () => Promise<void> }
   /** `mayPass`: another server holds the lock or the port, perhaps only until it has ended. */
   | { output: string; mayPass: boolean };
 
@@ -53,7 +53,7 @@ export async function startServer({ bin, directory, account, durable, log }: Sta
   const deadline = Date.now() + START_TIMEOUT_MS;
   while (!server.hasExited()) {
     const file = await readPidFile(directory);
-    if (file?.ready && file.port === port) return { port, stop: server.stop };
+    if (file?.ready && file.port === port) return { port, exited: server.exited, stop: server.stop };
     if (Date.now() > deadline) await server.stop();
     await setTimeout(POLL_MS);
   }

@@ -14,6 +14,8 @@ export type Prepared = {
   newAdminKeyFile: string | undefined;
   keyStore: KeyStore;
   keyring: Keyring;
+  /** Resolves when the embedded database has ended; unasked, this process has nothing left to stand on. */
+  databaseExited: Promise<void>;
   /** Stops the embedded database, if this call started it. */
   stop(): Promise<void>;
 };
@@ -59,6 +61,7 @@ export const prepare = async ({
       newAdminKeyFile: admin?.created ? admin.file : undefined,
       keyStore,
       keyring,
+      databaseExited: database.exited,
       stop: database.stop,
     };
   } catch (error) {
@@ -72,15 +75,16 @@ export const openConfiguredDatabase = async (
   config: Config,
   progress: (message: string) => void,
   exclusive: boolean,
-): Promise<{ dsn: string; stop(): Promise<void> }> => {
-  if (config.storage.driver === 'postgres') return { dsn: config.storage.postgres.dsn ?? '', stop: async () => {} };
+): Promise<{ dsn: string; exited: Promise<void>; stop(): Promise<void> }> => {
+  if (config.storage.driver === 'postgres')
+    return { dsn: config.storage.postgres.dsn ?? '', exited: new Promise(() => {}), stop: async () => {} };
   progress('starting the embedded database');
   const embedded: EmbeddedPostgres = await openEmbeddedPostgres({ dataDir: config.storage.embedded.path });
   if (exclusive && !embedded.owned)
     throw new Error(
       `another authserver is running on ${config.storage.embedded.path}; stop it first, or choose another directory (storage.embedded.path)`,
     );
-  return { dsn: embedded.dsn, stop: () => embedded.stop() };
+  return { dsn: embedded.dsn, exited: embedded.exited, stop: () => embedded.stop() };
 };
 
 const makePartitions = async (dsn: string): Promise<void> => {

@@ -68,7 +68,13 @@ export const serve = async ({ configPath, role, env }: ServeOptions): Promise<vo
     }),
   );
 
-  const signal = await stopping.promise;
+  // Its port is free now, and whoever takes it would be sent our password: stop dialling and let a supervisor start us.
+  const lost = prepared.databaseExited.then(() => 'database lost' as const);
+  const signal = await Promise.race([stopping.promise, lost]);
+  if (signal === 'database lost') {
+    process.stderr.write('error: the embedded database has ended unexpectedly; start again\n');
+    process.exit(1);
+  }
   process.stderr.write(`${signal} received, finishing requests …\n`);
   // A second signal from an impatient person ends it at once; the embedded database recovers by itself. One right after
   // the first is the same wish told twice: a supervisor signals the whole group, and `npm start` passes its own on.
@@ -78,6 +84,7 @@ export const serve = async ({ configPath, role, env }: ServeOptions): Promise<vo
       if (performance.now() > impatientFrom) process.exit(1);
     });
   token?.beginDrain();
+  admin?.beginDrain();
   await stop({ prepared, token, admin });
   process.stderr.write('stopped\n');
   process.exit(0);

@@ -51,7 +51,13 @@ export const createChangeFeed = (options: ChangeFeedOptions): ChangeFeed => {
   let timer: NodeJS.Timeout | undefined;
 
   const apply = async (change: Change): Promise<void> => {
-    for (const subscriber of subscribers.get(change.kind) ?? []) await subscriber(change.key);
+    for (const subscriber of subscribers.get(change.kind) ?? []) {
+      try {
+        await subscriber(change.key);
+      } catch (error) {
+        options.onError(error); // its own trouble; the changes after it concern others
+      }
+    }
     options.onApplied?.(change.kind, Math.max(0, (Date.now() - change.at.getTime()) / 1000));
   };
 

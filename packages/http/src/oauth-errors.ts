@@ -1,5 +1,5 @@
 import { STATUS_CODES } from 'node:http';
-import { type ErrorCode, OAuthError, temporarilyUnavailable } from '@authserver/oauth';
+import { type ErrorCode, invalidGrant, OAuthError, temporarilyUnavailable } from '@authserver/oauth';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
 
@@ -24,6 +24,7 @@ export const toOAuthError = (error: unknown): OAuthError => {
   if (error instanceof OAuthError) return error;
   const { name, code, statusCode } = error as FastifyError;
   if (name === 'StoreUnavailable') return temporarilyUnavailable(error);
+  if (name === 'ReferenceGone') return invalidGrant('reference_gone');
   if (hasZodFastifySchemaValidationErrors(error))
     return new OAuthError('invalid_request', describeValidation(error.validation[0]), 'invalid_request');
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE' || statusCode === 413)

@@ -44,6 +44,8 @@ export const toProblem = (error: unknown): Problem => {
       headers: { 'retry-after': '1' },
       cause: error,
     });
+  if (name === 'ReferenceGone')
+    return new Problem('conflict', 'Something it refers to was deleted meanwhile.', { cause: error });
   if (name === 'DuplicateRow') return new Problem('conflict', 'It exists already.', { cause: error });
   if (hasZodFastifySchemaValidationErrors(error)) {
     const problems = error.validation.map((issue) => {

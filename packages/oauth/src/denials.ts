@@ -45,6 +45,7 @@ export const denialReasons = [
   'user_not_active',
   'consent_revoked',
   'consent_denied',
+  'reference_gone',
   // registration
   'registration_closed',
   'redirect_not_approved',

@@ -21,7 +21,7 @@ export type RedirectKind = 'https' | 'loopback' | 'private-use';
 
 /** What kind of redirect URI this is, or `undefined` when it may not be registered at all (RFC 6749 §3.1.2, RFC 8252 §7). */
 export const redirectKind = (uri: string): RedirectKind | undefined => {
-  if (uri.length > 2000 || !printable.test(uri)) return undefined;
+  if (uri.length > 2000 || !printable.test(uri) || !URL.canParse(uri)) return undefined;
   if (https.test(uri)) return 'https';
   const local = loopback.exec(uri);
   if (local) return isPort(local[2]) ? 'loopback' : undefined;

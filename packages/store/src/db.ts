@@ -27,13 +27,15 @@ export type DatabaseOptions = {
   idleTimeoutSeconds?: number;
   maxLifetimeSeconds?: number;
   applicationName: string;
+  /** Longest wait for the answer to one statement, in milliseconds; 900 by default. */
+  queryTimeoutMs?: number;
   /** Told the time of every statement, waiting for a connection included. */
   onQuery?: (operation: string, seconds: number) => void;
 };
 
 /**
- * The pool. A caller never waits long: no connection within 900 ms, or no answer within 5 s, is `StoreUnavailable`,
- * which becomes 503 with `Retry-After`.
+ * The pool. A caller never waits long: no connection or no answer within 900 ms is `StoreUnavailable`, which becomes 503
+ * with `Retry-After`. The connection that did not answer is thrown away.
  */
 export const openDatabase = (options: DatabaseOptions): Database => {
   const pool = new pg.Pool({
@@ -44,12 +46,15 @@ export const openDatabase = (options: DatabaseOptions): Database => {
     maxLifetimeSeconds: options.maxLifetimeSeconds ?? 3600,
     connectionTimeoutMillis: 900,
     application_name: options.applicationName,
-    statement_timeout: 5_000,
-    query_timeout: 6_000,
+    // The server gives up on its own as well, so that a statement nobody waits for does not go on.
+    statement_timeout: options.queryTimeoutMs ?? 900,
+    query_timeout: options.queryTimeoutMs ?? 900,
     keepAlive: true,
   });
   // A connection that breaks while idle is reported here and replaced by the pool; unheard, it would end the process.
   pool.on('error', () => {});
+  // One that breaks between two statements of a transaction tells the connection itself. The next statement then fails.
+  pool.on('connect', (connection) => connection.on('error', () => {}));
 
   const timed = async <T>(operation: string, work: () => Promise<T>): Promise<T> => {
     const start = performance.now();

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { DuplicateRow, StoreUnavailable, toStoreError } from './errors.ts';
+import { DuplicateRow, ReferenceGone, StoreUnavailable, toStoreError } from './errors.ts';
 
 const coded = (code: string, message = 'something') => Object.assign(new Error(message), { code });
 
@@ -42,11 +42,18 @@ test('a duplicate key names its constraint', () => {
   assert.equal(mapped.constraint, 'users_email_key');
 });
 
+test('a row that refers to something deleted meanwhile says so', () => {
+  const error = coded('23503');
+  const mapped = toStoreError(error);
+  assert.ok(mapped instanceof ReferenceGone);
+  assert.equal(mapped.cause, error);
+});
+
 test('a fault of ours stays what it was: retrying would not help', () => {
   for (const error of [
     coded('42P01', 'relation does not exist'),
     coded('22P02', 'invalid input syntax, timeout in its text'),
-    coded('23503'),
+    coded('23514'),
     coded('40001'),
     new Error('something else'),
     new TypeError('x is not a function'),

@@ -13,6 +13,11 @@ export class DuplicateRow extends Error {
   }
 }
 
+/** What the row refers to was deleted meanwhile: the client, the user, the resource or the consent. */
+export class ReferenceGone extends Error {
+  override readonly name = 'ReferenceGone';
+}
+
 type Coded = { code?: string; constraint?: string; message?: string };
 
 /** Node's and PostgreSQL's codes for a server that is away, starting, stopping or out of connections. */
@@ -24,6 +29,7 @@ const unavailableText = /timeout|terminated|Connection ended|not queryable|Canno
 export const toStoreError = (error: unknown): unknown => {
   const { code, constraint, message } = (error ?? {}) as Coded;
   if (code === '23505') return new DuplicateRow(constraint ?? '', error);
+  if (code === '23503') return new ReferenceGone('what the row refers to is gone', { cause: error });
   if (code ? unavailable.test(code) : unavailableText.test(message ?? ''))
     return new StoreUnavailable('the database is not available', { cause: error });
   return error;

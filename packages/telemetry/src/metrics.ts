@@ -37,7 +37,11 @@ export const createMetrics = (): Metrics => {
 
 const register = (spec: MetricSpec, registry: client.Registry): unknown => {
   const common = { name: spec.name, help: spec.help, labelNames: Object.keys(spec.labels), registers: [registry] };
-  if (spec.type === 'counter') return new client.Counter(common);
+  if (spec.type === 'counter') {
+    const counter = new client.Counter(common);
+    for (const labels of knownLabels(spec)) counter.inc(labels, 0);
+    return counter;
+  }
   if (spec.type === 'histogram') return new client.Histogram({ ...common, buckets: durationBuckets });
   let read: (() => Promise<number>) | undefined;
   const gauge = new client.Gauge({
@@ -53,3 +57,11 @@ const register = (spec: MetricSpec, registry: client.Registry): unknown => {
     },
   });
 };
+
+/** A series that appears with its first event looks flat to `increase()`: what can be named in advance starts at 0. */
+const knownLabels = (spec: MetricSpec): Record<string, string>[] =>
+  Object.entries(spec.labels).reduce<Record<string, string>[]>(
+    (combinations, [name, values]) =>
+      values === 'open' ? [] : combinations.flatMap((labels) => values.map((value) => ({ ...labels, [name]: value }))),
+    [{}],
+  );

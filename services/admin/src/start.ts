@@ -33,6 +33,7 @@ export const openAdminApp = async (options: AdminServiceOptions): Promise<OpenAd
     dsn: options.dsn,
     maxConnections: connections,
     applicationName: 'authserver admin',
+    queryTimeoutMs: 10_000, // an operator's list may take its time
     onQuery: (operation, seconds) => metrics.dbDuration.observe({ operation, store: 'postgres' }, seconds),
   });
   let draining = false;

@@ -17,6 +17,7 @@ import { createPasswordChecker } from './passwords.ts';
 import { createSecrets } from './secrets.ts';
 import type { Clock } from './time.ts';
 import { createTokenIssuer } from './tokens/issuer.ts';
+import { keepReloading } from './tokens/key-reload.ts';
 import { createReplays } from './tokens/replays.ts';
 import { createOwnTokenVerifier } from './tokens/verify.ts';
 
@@ -47,8 +48,9 @@ export const createTokenPlane = async (options: TokenPlaneOptions) => {
   const secrets = createSecrets(options.sessionSecret);
   const replays = createReplays(store, metrics);
   const issuances = createIssuanceWriter(options.database);
-  options.feed.subscribe('signing_key', () => keyring.reload());
-  options.feed.onReset(() => keyring.reload());
+  const reloadKeys = keepReloading(keyring, options.logger);
+  options.feed.subscribe('signing_key', reloadKeys);
+  options.feed.onReset(reloadKeys);
 
   const shared = { store, issuances, lookups, replays, secrets, config };
   const grants: Grant[] = [

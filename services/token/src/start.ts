@@ -2,7 +2,7 @@ import { type Config, isLocalhostIssuer, parseAddress } from '@authserver/config
 import { createChangeFeed, notifyChannel } from '@authserver/events';
 import { createHttpServer, drain, type HttpServer, healthRoutes, listen, metricsRoute } from '@authserver/http';
 import type { Keyring } from '@authserver/keys';
-import { changes, type Database, openDatabase } from '@authserver/store';
+import { changes, type Database, ensurePartitions, openDatabase } from '@authserver/store';
 import { type Logger, type Metrics, version } from '@authserver/telemetry';
 import { createTokenApp } from './app.ts';
 import { createTokenPlane } from './deps.ts';
@@ -31,6 +31,8 @@ export type TokenService = {
   close(): Promise<void>;
 };
 
+const partitionIntervalMs = 12 * 3_600_000;
+
 /** Opens the data plane: database, change feed, routes, port. Everything it opened is closed again if it fails. */
 export const startTokenService = async (options: TokenServiceOptions): Promise<TokenService> => {
   const { config, logger, metrics } = options;
@@ -52,10 +54,19 @@ export const startTokenService = async (options: TokenServiceOptions): Promise<T
     onApplied: (kind, seconds) => metrics.changePropagation.observe({ kind }, seconds),
   });
 
+  // A process may run for longer than the months that were made when it started.
+  const partitions = setInterval(() => {
+    ensurePartitions(database, options.clock.now()).catch((error: unknown) =>
+      logger.error({ err: error }, 'the partitions of the coming months could not be made'),
+    );
+  }, partitionIntervalMs);
+  partitions.unref();
+
   let draining = false;
   const opened: HttpServer[] = [];
   const close = async (): Promise<void> => {
     await Promise.all(opened.map((app) => drain(app, config.server.shutdown_wait * 1000)));
+    clearInterval(partitions);
     await feed.stop();
     await database.end();
   };

@@ -8,15 +8,6 @@ const Slug = z
   .regex(slugPattern, 'must be 1 to 64 of a-z, 0-9 and -, not starting with -')
   .describe('Name in URLs and on the command line.');
 
-/** What a client names as `resource` (RFC 8707 §2), and the `aud` of its tokens, byte for byte. */
-const ResourceUri = z
-  .string()
-  .refine(
-    (uri) => resourceKey(uri) !== undefined && isHttpUrl(uri),
-    'must be an absolute http or https URL without user info and fragment',
-  )
-  .describe('Resource identifier and audience of its tokens.');
-
 const isHttpUrl = (uri: string): boolean => {
   const url = URL.parse(uri);
   return (
@@ -28,6 +19,26 @@ const isHttpUrl = (uri: string): boolean => {
     url.password === ''
   );
 };
+
+/** Clients and proxies normalise; two spellings of one address must not be two audiences (RFC 3986 §6.2). */
+const isNormalForm = (uri: string): boolean => {
+  const url = URL.parse(uri);
+  if (url === null || url.hostname.endsWith('.') || uri.endsWith('?')) return false;
+  return resourceKey(url.href) === resourceKey(uri);
+};
+
+/** What a client names as `resource` (RFC 8707 §2), and the `aud` of its tokens, byte for byte. */
+const ResourceUri = z
+  .string()
+  .refine(
+    (uri) => resourceKey(uri) !== undefined && isHttpUrl(uri),
+    'must be an absolute http or https URL without user info and fragment',
+  )
+  .refine(
+    isNormalForm,
+    'must be in normal form: no default port, dot segments, other spellings of an address, or empty query',
+  )
+  .describe('Resource identifier and audience of its tokens.');
 
 export const ResourceScope = z
   .strictObject({

@@ -36,7 +36,9 @@ export const createIssuanceWriter = (
             for (const waiting of batch) waiting.resolve();
           },
           (error: unknown) => {
-            for (const waiting of batch) waiting.reject(error);
+            // When the database does not answer, those who wait behind must not each wait as long again.
+            const failed = error instanceof StoreUnavailable ? [...batch, ...queue.splice(0)] : batch;
+            for (const waiting of failed) waiting.reject(error);
           },
         )
         .finally(() => {

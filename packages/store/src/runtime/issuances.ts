@@ -61,6 +61,7 @@ export const issuances = (db: Queryable) => ({
        select bool_and(l.revoked_at is null
                 and (l.family_id is null or exists (
                       select 1 from token_families f where f.id = l.family_id and f.revoked_at is null))
+                and (l.resource_id is null or exists (select 1 from resources r where r.id = l.resource_id))
                 and not exists (select 1 from revocation_markers m
                       where (m.kind, m.key) in (('client', l.client_id), ('user', l.subject_user_id::text),
                                                 ('consent', l.consent_grant_id::text))

@@ -31,19 +31,19 @@ export const keyHandlers = ({ store, config, keyStore, keyring, metrics }: KeyDe
     },
 
     /**
-     * The key store has no part in the database's transaction. So the rotation comes late in it: a database that is away
-     * stops it beforehand, a rotation that fails leaves no audit event, and pods are told once it is done. The feed's lock,
-     * taken first, lets one rotation happen at a time.
+     * The key store has no part in the database's transaction, so the rotation comes in the middle of it: a database that
+     * is away stops it beforehand, and a rotation that fails leaves no trace. The change is recorded last, because its lock
+     * orders all changes and waiting for a key file under it would hold up every other operator.
      */
     async rotate({ query, body, caller, now }) {
       const force = query.force || body?.force === true;
       await reload();
       const before = keyring.current().kid;
       const rotated = await store.transaction(async (tx) => {
-        await tx.changes.record('signing_key', before);
         const after = await keyStore.rotate({ now, algorithm: config.signing.algorithm, force }).catch(toConflict);
         const details = { force, before: { kid: before }, after };
         await tx.auditEvents.insert({ ...caller, action: 'key.rotated', at: now, details });
+        await tx.changes.record('signing_key', after.kid);
         return after;
       });
       metrics.keyRotations.inc();

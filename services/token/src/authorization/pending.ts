@@ -4,6 +4,7 @@ import { after, type Clock } from '../time.ts';
 /** What waits for a person: it travels with the browser, encrypted, and expires. Nothing of it is kept here. */
 export type PendingLogin = { path: string; clientName: string; redirectUri: string };
 export type PendingConsent = { path: string };
+export type PendingReturn = { location: string; csrf: string };
 
 export type PendingRequests = {
   sealLogin(waiting: PendingLogin): Promise<string>;
@@ -13,8 +14,9 @@ export type PendingRequests = {
   openConsent(sealed: string, userId: string): Promise<PendingConsent | undefined>;
   /** The path alone, for a browser that signs out to change the user. */
   openAnyConsent(sealed: string): Promise<PendingConsent | undefined>;
-  sealReturn(location: string): Promise<string>;
-  openReturn(sealed: string): Promise<string | undefined>;
+  /** Bound to the browser that saw the error page (`csrf`), so that the link is no redirector for anybody else's. */
+  sealReturn(location: string, csrf: string): Promise<string>;
+  openReturn(sealed: string): Promise<PendingReturn | undefined>;
 };
 
 export const createPendingRequests = (secrets: Secrets, clock: Clock, lifetimeSeconds: number): PendingRequests => {
@@ -37,10 +39,10 @@ export const createPendingRequests = (secrets: Secrets, clock: Clock, lifetimeSe
       const opened = await open('consent', sealed);
       return opened && (opened as PendingConsent);
     },
-    sealReturn: (location) => seal('return', { location }),
+    sealReturn: (location, csrf) => seal('return', { location, csrf }),
     async openReturn(sealed) {
       const opened = await open('return', sealed);
-      return opened && (opened.location as string);
+      return opened && (opened as PendingReturn);
     },
   };
 };

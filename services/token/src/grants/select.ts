@@ -14,7 +14,7 @@ export const selectGrant = (enabled: readonly Grant[], grantType: string | undef
   if (grantType === undefined) throw new OAuthError('invalid_request', 'grant_type is missing.', 'invalid_request');
   const grant = enabled.find(({ type }) => type === grantType);
   if (!grant) {
-    const setting = switches[grantType];
+    const setting = Object.hasOwn(switches, grantType) ? switches[grantType] : undefined;
     throw new OAuthError(
       'unsupported_grant_type',
       setting ? `This grant type is switched off (${setting}).` : 'This grant type is not supported.',

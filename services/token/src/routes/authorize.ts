@@ -99,6 +99,7 @@ export const authorizeRoute: FastifyPluginAsyncZod<AuthorizeRouteDeps> = async (
     deny(request, error);
     const location = errorResponse(error.target, error, issuer);
     if (error.target.client.registrationSource === 'admin') return seeOther(reply, location);
+    const to = await deps.pending.sealReturn(location, deps.browser.anonymousCsrf(request, reply));
     const page = messagePage({
       title: 'The app asked for something that is not possible',
       lead: error.description,
@@ -108,7 +109,7 @@ export const authorizeRoute: FastifyPluginAsyncZod<AuthorizeRouteDeps> = async (
       ],
       requestId: request.id,
       action: {
-        href: `${basePath}/oauth/return?to=${await deps.pending.sealReturn(location)}`,
+        href: `${basePath}/oauth/return?to=${to}`,
         label: 'Return to the app',
       },
     });
@@ -116,8 +117,8 @@ export const authorizeRoute: FastifyPluginAsyncZod<AuthorizeRouteDeps> = async (
   };
 
   app.get('/oauth/return', { schema: { querystring: z.object({ to: z.string() }) } }, async (request, reply) => {
-    const location = await deps.pending.openReturn(request.query.to);
-    if (location) return seeOther(reply, location);
+    const waiting = await deps.pending.openReturn(request.query.to);
+    if (waiting && deps.browser.anonymousCsrfMatches(request, waiting.csrf)) return seeOther(reply, waiting.location);
     return sendPage(
       reply,
       400,

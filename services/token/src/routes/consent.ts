@@ -1,5 +1,5 @@
 import { parseForm } from '@authserver/http';
-import { redirectKind } from '@authserver/oauth';
+import { OAuthError, redirectKind } from '@authserver/oauth';
 import { uuidv7 } from '@authserver/store';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
@@ -50,7 +50,10 @@ export const consentRoute: FastifyPluginAsyncZod<AuthorizeRouteDeps> = async (ap
     const waiting = await deps.pending.openConsent(sealed, user.userId);
     if (!waiting) return undefined;
     const query = waiting.path.slice(waiting.path.indexOf('?') + 1);
-    return readAuthorizationRequest(parseForm(query), deps).catch(() => undefined);
+    return readAuthorizationRequest(parseForm(query), deps).catch((error: unknown) => {
+      if (error instanceof OAuthError) return undefined; // no longer possible: the client or the resource has changed
+      throw error;
+    });
   };
 
   const loginAgain = async (sealed: string): Promise<string> => {

@@ -3,6 +3,7 @@ import {
   ClientMetadata,
   type GrantType,
   hashClientSecret,
+  machineGrantTypes,
   metadataProblems,
   newClientId,
   newClientSecret,
@@ -125,12 +126,19 @@ const toClient = (metadata: ClientMetadata, ceiling: string | undefined) => ({
   responseTypes: metadata.response_types ?? (metadata.grant_types.includes('authorization_code') ? ['code'] : []),
   tokenEndpointAuthMethod: metadata.token_endpoint_auth_method,
   applicationType: metadata.application_type,
-  ceiling: (ceiling ?? '').split(' ').filter((scope) => scope !== ''),
+  ceiling: isMachine(metadata) ? [] : (ceiling ?? '').split(' ').filter((scope) => scope !== ''),
   registrationSource: 'dcr' as const,
   cimdUrl: undefined,
   agent: metadata.agent,
   agentDescription: metadata.agent_description,
 });
+
+/**
+ * A client that may act as itself gets no ceiling of ours, and without one a machine grant gives nothing: whoever may
+ * register must not come by a token that no person agreed to.
+ */
+const isMachine = (metadata: ClientMetadata): boolean =>
+  metadata.grant_types.some((type) => machineGrantTypes.includes(type));
 
 const toView = (client: Client, secret: string | undefined): z.infer<typeof RegistrationResponse> => ({
   client_id: client.clientId,

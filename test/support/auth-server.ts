@@ -1,9 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { after } from 'node:test';
+import type { AdminClient } from '@authserver/admin-api';
 import { type Config, loadConfig } from '@authserver/config';
 import { createKeyring, keyfileStore } from '@authserver/keys';
 import { type AuthMethod, type GrantType, hashClientSecret, newClientId, newClientSecret } from '@authserver/oauth';
@@ -20,9 +21,10 @@ import {
 import { createLogger, createMetrics, type Metrics } from '@authserver/telemetry';
 import { startTokenService, type TokenService } from '@authserver/token';
 import { hash } from '@node-rs/argon2';
+import { type AdminPlane, askAdmin, startAdminPlane } from './admin-plane.ts';
 import { TestClock } from './clock.ts';
 import { createDatabase } from './database.ts';
-import { TestApp } from './test-app.ts';
+import { type Answer, TestApp } from './test-app.ts';
 
 export type StartOptions = {
   /** Settings by their environment name without `AUTHPLANE_`. */
@@ -31,6 +33,10 @@ export type StartOptions = {
   pods?: number;
   /** Path of the issuer. */
   issuerPath?: string;
+  /** Also the control plane. */
+  admin?: boolean;
+  /** Another way for the data plane to the same database, such as a proxy that can be cut. */
+  databaseThrough?: (dsn: string) => Promise<string>;
 };
 
 export type TestUser = { id: string; email: string; password: string };
@@ -45,9 +51,13 @@ export const startAuthServer = async (options: StartOptions = {}): Promise<AuthS
   const database = await createDatabase();
   const directory = await mkdtemp(join(tmpdir(), 'authserver-test-'));
   const clock = new TestClock();
-  const pods = await startPods(options, database.dsn, directory, clock);
+  const podDsn = (await options.databaseThrough?.(database.dsn)) ?? database.dsn;
+  const pods = await startPods(options, podDsn, directory, clock);
   const first = pods[0] as Pod;
-  const server = new AuthServer(first.config, pods, clock, database.dsn);
+  const admin = options.admin
+    ? await startAdmin(options, first.config.server.issuer, database.dsn, directory, clock)
+    : undefined;
+  const server = new AuthServer(first.config, pods, clock, database.dsn, admin);
   after(async () => {
     await server.close();
     await database.drop();
@@ -58,33 +68,54 @@ export const startAuthServer = async (options: StartOptions = {}): Promise<AuthS
 
 export type Pod = { url: string; config: Config; metrics: Metrics; service: TokenService };
 
+const configFrom = (settings: Record<string, string>): Config =>
+  loadConfig({
+    env: Object.fromEntries(Object.entries(settings).map(([name, value]) => [`AUTHPLANE_${name}`, value])),
+  }).config;
+
+const openKeys = async ({ signing }: Config, clock: TestClock) => {
+  const keyStore = keyfileStore({
+    directory: signing.key_path,
+    algorithm: signing.algorithm,
+    maxTokenLifetimeSeconds: 3600,
+    clock,
+  });
+  const keyring = createKeyring({ store: keyStore, clock });
+  await keyring.reload();
+  return { keyStore, keyring };
+};
+
+/** The control plane as a process of its own would be: with settings and keys of its own reading. */
+const startAdmin = async (options: StartOptions, issuer: string, dsn: string, directory: string, clock: TestClock) => {
+  const config = configFrom({
+    SERVER_ISSUER: issuer,
+    ADMIN_ADDRESS: `:${await freePort()}`,
+    STORAGE_DRIVER: 'postgres',
+    STORAGE_POSTGRES_DSN: dsn,
+    SIGNING_KEY_PATH: join(directory, 'keys'),
+    LOG_LEVEL: 'error',
+    ...options.env,
+  });
+  return startAdminPlane({ config, dsn, ...(await openKeys(config, clock)), clock });
+};
+
 const startPods = async (options: StartOptions, dsn: string, directory: string, clock: TestClock): Promise<Pod[]> => {
   const ports = await Promise.all(Array.from({ length: options.pods ?? 1 }, freePort));
   const issuer = `http://localhost:${ports[0]}${options.issuerPath ?? ''}`;
   return Promise.all(
     ports.map(async (port) => {
-      const { config } = loadConfig({
-        env: Object.fromEntries(
-          Object.entries({
-            SERVER_ISSUER: issuer,
-            SERVER_ADDRESS: `:${port}`,
-            STORAGE_DRIVER: 'postgres',
-            STORAGE_POSTGRES_DSN: dsn,
-            SIGNING_KEY_PATH: join(directory, 'keys'),
-            LOG_LEVEL: 'error',
-            CHANGES_RECONCILE_INTERVAL: '500ms',
-            ...options.env,
-          }).map(([name, value]) => [`AUTHPLANE_${name}`, value]),
-        ),
+      const config = configFrom({
+        SERVER_ISSUER: issuer,
+        SERVER_ADDRESS: `:${port}`,
+        STORAGE_DRIVER: 'postgres',
+        STORAGE_POSTGRES_DSN: dsn,
+        SIGNING_KEY_PATH: join(directory, 'keys'),
+        LOG_LEVEL: 'error',
+        CHANGES_RECONCILE_INTERVAL: '500ms',
+        ...options.env,
       });
       const metrics = createMetrics();
-      const store = keyfileStore({
-        directory: config.signing.key_path,
-        algorithm: config.signing.algorithm,
-        maxTokenLifetimeSeconds: 3600,
-      });
-      const keyring = createKeyring({ store, clock });
-      await keyring.reload();
+      const { keyring } = await openKeys(config, clock);
       const logger = createLogger({ level: config.observability.logging.level, format: 'json', stdout: true });
       const service = await startTokenService({
         config,
@@ -108,9 +139,11 @@ export class AuthServer {
   readonly dsn: string;
   readonly store: Store;
   readonly #database: Database;
+  readonly #admin: AdminPlane | undefined;
 
-  constructor(config: Config, pods: readonly Pod[], clock: TestClock, dsn: string) {
+  constructor(config: Config, pods: readonly Pod[], clock: TestClock, dsn: string, admin?: AdminPlane) {
     this.config = config;
+    this.#admin = admin;
     this.pods = pods;
     this.clock = clock;
     this.dsn = dsn;
@@ -120,6 +153,48 @@ export class AuthServer {
 
   get issuer(): string {
     return this.config.server.issuer;
+  }
+
+  /** The admin API, typed: a refusal is thrown as `AdminApiError`. */
+  get admin(): AdminClient {
+    return this.#requireAdmin().client;
+  }
+
+  get adminUrl(): string {
+    return this.#requireAdmin().url;
+  }
+
+  get adminKey(): string {
+    return this.#requireAdmin().key;
+  }
+
+  /** The admin API as it is on the wire, with the key unless `headers` says otherwise. */
+  adminRequest(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string | undefined> = {},
+  ): Promise<Answer> {
+    return askAdmin(this.#requireAdmin(), method, path, body, headers);
+  }
+
+  /** A configuration file for another process on the same database and keys. */
+  async configFile(more: Record<string, unknown> = {}): Promise<string> {
+    const directory = dirname(this.config.signing.key_path);
+    const file = join(directory, `${randomBytes(4).toString('hex')}.yaml`);
+    const settings = {
+      server: { issuer: this.issuer, data_dir: directory },
+      storage: { driver: 'postgres', postgres: { dsn: this.dsn } },
+      signing: { key_path: this.config.signing.key_path },
+      ...more,
+    };
+    await writeFile(file, JSON.stringify(settings));
+    return file;
+  }
+
+  #requireAdmin(): AdminPlane {
+    if (!this.#admin) throw new Error('start it with { admin: true }');
+    return this.#admin;
   }
 
   /** A row of the database, for what no endpoint shows. */
@@ -242,10 +317,19 @@ export class AuthServer {
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.pods.map(({ service }) => service.close()));
+    await Promise.all([...this.pods, ...(this.#admin ? [this.#admin] : [])].map(({ service }) => service.close()));
     await this.#database.end();
   }
 }
+
+/** Waits for what an operator's change does to the pods; a second is what the change feed promises. */
+export const soon = async (what: string, holds: () => Promise<boolean>, milliseconds = 1000): Promise<void> => {
+  const started = performance.now();
+  while (!(await holds())) {
+    if (performance.now() - started > milliseconds) throw new Error(`${what}: not within ${milliseconds} ms`);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+};
 
 const freePort = (): Promise<number> =>
   new Promise((resolve, reject) => {

@@ -1,5 +1,5 @@
 import { type AdminService, startAdminService } from '@authserver/admin';
-import { loadConfig } from '@authserver/config';
+import { isLocalhostIssuer, loadConfig } from '@authserver/config';
 import { createLogger, createMetrics, type Logger } from '@authserver/telemetry';
 import { startTokenService, type TokenService } from '@authserver/token';
 import { cliName, nextSteps, renderBanner } from './banner.ts';
@@ -22,7 +22,7 @@ export const serve = async ({ configPath, role, env }: ServeOptions): Promise<vo
   const logger = createLogger({ level, format, stdout: outputs.stdout });
   const metrics = createMetrics();
   const clock = { now: () => new Date() };
-  const steps = nextSteps(cliName(env));
+  const steps = isLocalhostIssuer(config.server.issuer) ? nextSteps(cliName(env)) : [];
 
   const stopping = Promise.withResolvers<NodeJS.Signals>();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stopping.resolve(signal));

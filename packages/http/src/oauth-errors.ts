@@ -50,9 +50,11 @@ export const sendOAuthError = (request: FastifyRequest, reply: FastifyReply, thr
     .send(JSON.stringify(errorBody(error.code, error.description, error.status)));
 };
 
-/** One line with our private reason; a fault of ours also with its cause. */
+/** One line with our private reason. An outage is one sentence, a fault of ours comes with its stack. */
 export const logDenial = (request: FastifyRequest, error: OAuthError): void => {
-  const fields = { request_id: request.id, error: error.code, reason: error.reason };
-  if (error.status >= 500) request.log.error({ ...fields, err: error.cause }, 'request failed');
+  const fields = { error: error.code, reason: error.reason };
+  if (error.code === 'temporarily_unavailable')
+    request.log.warn({ ...fields, cause: (error.cause as Error | undefined)?.message }, 'request not served');
+  else if (error.status >= 500) request.log.error({ ...fields, err: error.cause }, 'request failed');
   else request.log.info(fields, 'request denied');
 };

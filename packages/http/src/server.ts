@@ -45,7 +45,7 @@ type Method = (typeof methods)[number];
 export const createHttpServer = (options: HttpServerOptions): HttpServer => {
   const app: HttpServer = Fastify({
     loggerInstance: options.logger as FastifyBaseLogger,
-    logController: new LogController({ disableRequestLogging: true }),
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
     trustProxy: trustedProxyCheck(options.trustedProxies),
     bodyLimit: jsonBodyLimit,
     requestTimeout: options.readTimeoutMs,
@@ -86,7 +86,6 @@ export const createHttpServer = (options: HttpServerOptions): HttpServer => {
     const level = reply.statusCode >= 500 ? 'error' : reply.statusCode >= 400 ? 'warn' : 'info';
     request.log[level](
       {
-        request_id: request.id,
         method: request.method,
         path: pathOf(request.url),
         status: reply.statusCode,

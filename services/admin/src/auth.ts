@@ -14,7 +14,7 @@ export const requireApiKey = (apiKey: string | undefined) => {
   const expected = apiKey ? digest(apiKey) : undefined;
   return async (request: FastifyRequest): Promise<void> => {
     if (!expected) throw unauthorized('No admin API key is configured.');
-    const given = /^bearer +([^ ]+) *$/i.exec(request.headers.authorization ?? '')?.[1];
+    const given = /^bearer +(.+?) *$/i.exec(request.headers.authorization ?? '')?.[1];
     if (given === undefined) throw unauthorized('The admin API key is missing.');
     if (!timingSafeEqual(digest(given), expected)) throw unauthorized('The admin API key is wrong.');
   };

@@ -2,7 +2,7 @@ import type { Secrets } from '../secrets.ts';
 import { after, type Clock } from '../time.ts';
 
 /** What waits for a person: it travels with the browser, encrypted, and expires. Nothing of it is kept here. */
-export type PendingLogin = { path: string; clientName: string; redirectUri: string };
+export type PendingLogin = { path: string; clientName: string; clientVerified: boolean; redirectUri: string };
 export type PendingConsent = { path: string };
 export type PendingReturn = { location: string; csrf: string };
 

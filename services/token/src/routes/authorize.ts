@@ -59,6 +59,7 @@ export const authorizeRoute: FastifyPluginAsyncZod<AuthorizeRouteDeps> = async (
     const waiting = await deps.pending.sealLogin({
       path: ownPath(request),
       clientName: authorization.client.clientName,
+      clientVerified: authorization.client.registrationSource === 'admin',
       redirectUri: authorization.redirectUri,
     });
     return seeOther(reply, `${basePath}/login?request=${waiting}`);

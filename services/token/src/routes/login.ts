@@ -99,6 +99,7 @@ export const loginRoute: FastifyPluginAsyncZod<LoginRouteDeps> = async (app, dep
       email: view.email,
       problem: view.problem,
       clientName: view.waiting?.clientName,
+      clientVerified: view.waiting?.clientVerified,
       redirectHost: view.waiting && destinationName(view.waiting.redirectUri),
     });
     return sendPage(reply, status, page, view.waiting?.redirectUri);

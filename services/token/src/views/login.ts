@@ -14,8 +14,9 @@ export type LoginPage = {
   /** Why the last attempt failed, in words that do not tell whether the account exists. */
   problem?: string | undefined;
   retryAfterSeconds?: number | undefined;
-  /** The name a client gave itself. Always shown as unverified: nothing is decided on this page. */
   clientName?: string | undefined;
+  /** An administrator made the client; the name of any other is its own word. */
+  clientVerified?: boolean | undefined;
   /** Host or scheme of the client's redirect URI. */
   redirectHost?: string | undefined;
   /** Another way in, at a path of this server. */
@@ -33,7 +34,7 @@ export function loginPage(view: LoginPage): string {
 ${
   clientName !== undefined &&
   html`<p>to continue to “<strong><bdi>${visible(clientName, 60) || 'an app without a name'}</bdi></strong>”
-<span class="badge warn">unverified name</span></p>`
+${!view.clientVerified && html`<span class="badge warn">unverified name</span>`}</p>`
 }
 ${
   redirectHost !== undefined &&

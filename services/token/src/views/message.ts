@@ -16,7 +16,8 @@ export type MessagePage = {
 export function messagePage({ title, lead, details = [], requestId, action }: MessagePage): string {
   const body = html`<h1>${visible(title, 100)}</h1>
 <p>${visible(lead, 500)}</p>
-${details.length > 0 && html`<ul>${details.map((detail) => html`<li><bdi>${visible(detail, 500)}</bdi></li>`)}</ul>`}
+${details.length === 1 && html`<p><bdi>${visible(details[0], 500)}</bdi></p>`}
+${details.length > 1 && html`<ul>${details.map((detail) => html`<li><bdi>${visible(detail, 500)}</bdi></li>`)}</ul>`}
 ${action && html`<a class="button stretch" href="${action.href}">${visible(action.label, 60)}</a>`}
 ${requestId !== undefined && html`<p class="small soft">Request <code>${visible(requestId, 64)}</code></p>`}`;
   return page({ title, body });

@@ -71,7 +71,7 @@ button.link { min-height: 2.75rem; padding: 0; border: 0; background: none; colo
 .badge.good { background: var(--good-surface); border-color: var(--good-line); color: var(--good); }
 .badge.bad { background: var(--bad-surface); border-color: var(--bad-line); color: var(--bad); }
 
-.account { display: flex; flex-wrap: wrap; align-items: center; gap: 0 .75rem; margin: -.5rem 0 1rem; padding-bottom: .375rem; border-bottom: 1px solid var(--line); font-size: .875rem; color: var(--soft); }
+.account { display: flex; flex-wrap: wrap; align-items: center; gap: 0 .75rem; margin: 0 0 1rem; padding-bottom: .375rem; border-bottom: 1px solid var(--line); font-size: .875rem; color: var(--soft); }
 .account p { margin: 0; flex: 1 1 12rem; }
 .account strong { color: var(--ink); }
 .account form { margin: 0; }
@@ -96,7 +96,7 @@ legend { padding: 0; font-weight: 650; }
 .steps > li { counter-increment: step; margin-top: 1rem; }
 .steps h3 { display: flex; gap: .625rem; margin: 0; font-size: 1rem; }
 .steps h3::before { content: counter(step); flex: none; width: 1.5rem; height: 1.5rem; border-radius: 99px; background: var(--inset); border: 1px solid var(--line); color: var(--soft); font-size: .8125rem; line-height: 1.375rem; text-align: center; }
-pre { margin: .5rem 0 0; padding: .75rem .875rem; white-space: pre-wrap; background: var(--inset); border: 1px solid var(--line); border-radius: 8px; user-select: all; -webkit-user-select: all; }
+pre { margin: .5rem 0 0; padding: .75rem .875rem; white-space: pre; overflow-x: auto; background: var(--inset); border: 1px solid var(--line); border-radius: 8px; user-select: all; -webkit-user-select: all; }
 .links { list-style: none; margin: .5rem 0 0; padding: 0; border: 1px solid var(--line); border-radius: 10px; }
 .links li + li { border-top: 1px solid var(--line); }
 .links a { display: block; padding: .625rem .875rem; min-height: 2.75rem; color: inherit; text-decoration: none; }

@@ -1,0 +1,150 @@
+import assert from 'node:assert/strict';
+import { after, test } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
+import {
+  createIssuanceWriter,
+  type Issuance,
+  issuances,
+  openDatabase,
+  type Queryable,
+  StoreUnavailable,
+  uuidv7,
+} from '@authserver/store';
+import { createDatabase } from '../support/database.ts';
+
+const { dsn, drop } = await createDatabase();
+const database = openDatabase({ dsn, maxConnections: 4, applicationName: 'authserver test' });
+after(async () => {
+  await database.end();
+  await drop();
+});
+
+const issuance = (overrides: Partial<Issuance> = {}): Issuance => {
+  const now = new Date();
+  return {
+    id: uuidv7(now),
+    grantType: 'client_credentials',
+    clientId: 'client_x',
+    subject: 'client_x',
+    subjectUserId: undefined,
+    resourceId: undefined,
+    resource: 'https://mcp.example.com/mcp',
+    scopes: ['tools/read'],
+    issuedAt: now,
+    expiresAt: new Date(now.getTime() + 60_000),
+    familyId: undefined,
+    consentGrantId: undefined,
+    parentId: undefined,
+    dpopJkt: undefined,
+    agentId: undefined,
+    ...overrides,
+  };
+};
+
+/** The database, with a count of the statements and of the most that ran at once; `before` may hold or break them. */
+const observed = (before: () => Promise<void> = async () => {}) => {
+  const seen = { statements: 0, running: 0, most: 0 };
+  const db: Queryable = {
+    async query(operation, text, values) {
+      seen.statements += 1;
+      seen.running += 1;
+      seen.most = Math.max(seen.most, seen.running);
+      try {
+        await before();
+        return await database.query(operation, text, values);
+      } finally {
+        seen.running -= 1;
+      }
+    },
+  };
+  return { db, seen };
+};
+
+const stored = (rows: readonly Issuance[]) => Promise.all(rows.map(({ id }) => issuances(database).find(id)));
+
+test('writes that come together go out in a few statements, two at a time', async () => {
+  const { db, seen } = observed();
+  const writer = createIssuanceWriter(db);
+  const rows = Array.from({ length: 1000 }, () => issuance());
+  await Promise.all(rows.map((row) => writer.write(row)));
+  assert.ok(seen.statements <= 8, `${seen.statements} statements for 1000 rows`);
+  assert.equal(seen.most, 2);
+  assert.ok((await stored(rows)).every((row) => row !== undefined));
+});
+
+test('a write resolves only when its row is committed, with all that it says', async () => {
+  const writer = createIssuanceWriter(database);
+  const row = issuance({
+    scopes: ['tools/read', "with,commas{braces}and'quotes"],
+    subject: 'someone',
+    agentId: 'agent',
+  });
+  await writer.write(row);
+  const [found] = await stored([row]);
+  assert.deepEqual(
+    { ...found, ...row },
+    found,
+    'what was written is what is there; the rest are columns of the table alone',
+  );
+  assert.equal(found?.revokedAt, undefined);
+});
+
+test('a lone write goes out by itself, at once', async () => {
+  const { db, seen } = observed();
+  const start = performance.now();
+  await createIssuanceWriter(db).write(issuance());
+  assert.equal(seen.statements, 1);
+  assert.ok(performance.now() - start < 1000);
+});
+
+test('a statement that fails rejects every write in it, and the writer goes on', async () => {
+  let broken = true;
+  const { db } = observed(async () => {
+    if (broken) throw new StoreUnavailable('the database is not available');
+  });
+  const writer = createIssuanceWriter(db, { queue: 100, batch: 10, inFlight: 1 });
+  const rows = Array.from({ length: 10 }, () => issuance());
+  const results = await Promise.allSettled(rows.map((row) => writer.write(row)));
+  assert.ok(results.every((result) => result.status === 'rejected' && result.reason instanceof StoreUnavailable));
+  assert.ok((await stored(rows)).every((row) => row === undefined));
+  broken = false;
+  await writer.write(issuance());
+});
+
+test('when the database does not answer, those who wait behind are told at the same time', async () => {
+  const held = Promise.withResolvers<void>();
+  const { db, seen } = observed(() => held.promise);
+  const writer = createIssuanceWriter(db, { queue: 100, batch: 1, inFlight: 1 });
+  const results = Promise.allSettled(Array.from({ length: 5 }, () => writer.write(issuance())));
+  await new Promise((resolve) => setImmediate(resolve)); // the first is in flight, four wait
+  held.reject(new StoreUnavailable('the database is not available'));
+  assert.ok(
+    (await results).every((result) => result.status === 'rejected' && result.reason instanceof StoreUnavailable),
+  );
+  assert.equal(seen.statements, 1, 'nobody waits for a statement of their own to fail');
+});
+
+test('one row the database refuses takes its whole batch with it: none of these tokens may leave', async () => {
+  const writer = createIssuanceWriter(database);
+  const rows = Array.from({ length: 5 }, () => issuance());
+  const twice = issuance();
+  await writer.write(twice);
+  const results = await Promise.allSettled([...rows, twice].map((row) => writer.write(row)));
+  assert.ok(results.every(({ status }) => status === 'rejected'));
+  assert.ok((await stored(rows)).every((row) => row === undefined));
+});
+
+test('a full queue refuses at once, and what waits is still written', async () => {
+  const held = Promise.withResolvers<void>();
+  const { db } = observed(() => held.promise);
+  const writer = createIssuanceWriter(db, { queue: 3, batch: 1, inFlight: 1 });
+  const first = issuance();
+  const writes = [writer.write(first)];
+  await new Promise((resolve) => setImmediate(resolve)); // now in flight, no longer in the queue
+  const waiting = Array.from({ length: 3 }, () => issuance());
+  writes.push(...waiting.map((row) => writer.write(row)));
+  await assert.rejects(Promise.race([writer.write(issuance()), setTimeout(1000)]), StoreUnavailable);
+  held.resolve();
+  await Promise.all(writes);
+  assert.ok((await stored([first, ...waiting])).every((row) => row !== undefined));
+});

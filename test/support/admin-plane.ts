@@ -1,0 +1,51 @@
+import { randomBytes } from 'node:crypto';
+import { type AdminService, type AdminServiceOptions, startAdminService } from '@authserver/admin';
+import { type AdminClient, createAdminClient } from '@authserver/admin-api';
+import { createLogger, createMetrics } from '@authserver/telemetry';
+import { type Answer, read } from './test-app.ts';
+
+export type AdminPlane = { url: string; key: string; client: AdminClient; service: AdminService };
+
+/** Starts the control plane on `admin.address` with a key of its own, and a client of its API. */
+export const startAdminPlane = async (
+  options: Pick<AdminServiceOptions, 'config' | 'dsn' | 'keyStore' | 'keyring' | 'clock'>,
+): Promise<AdminPlane> => {
+  const key = randomBytes(32).toString('base64url');
+  const { level } = options.config.observability.logging;
+  const service = await startAdminService({
+    ...options,
+    adminApiKey: key,
+    logger: createLogger({ level, format: 'json', stdout: true }),
+    metrics: createMetrics(),
+  });
+  const url = `http://localhost:${service.port}`;
+  const client = createAdminClient({
+    transport: async ({ method, path, query, body }) => {
+      const search = query ? `?${new URLSearchParams(query)}` : '';
+      const answer = await askAdmin({ url, key }, method, `${path}${search}`, body);
+      return { status: answer.status, body: answer.body };
+    },
+  });
+  return { url, key, client, service };
+};
+
+/** A body that is text goes as it is, any other as JSON. A header that is `undefined` is left out. */
+export const askAdmin = async (
+  { url, key }: Pick<AdminPlane, 'url' | 'key'>,
+  method: string,
+  path: string,
+  body?: unknown,
+  headers: Record<string, string | undefined> = {},
+): Promise<Answer> => {
+  const all = {
+    authorization: `Bearer ${key}`,
+    ...(body === undefined ? {} : { 'content-type': 'application/json' }),
+    ...headers,
+  };
+  const response = await fetch(`${url}${path}`, {
+    method,
+    headers: Object.entries(all).filter((header): header is [string, string] => header[1] !== undefined),
+    ...(body === undefined ? {} : { body: typeof body === 'string' ? body : JSON.stringify(body) }),
+  });
+  return read(response);
+};

@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { chmod, mkdir, readFile, writeFile } from 'node:fs/promises';
+import { mkdir, readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 /**
@@ -11,15 +11,16 @@ export const readOrCreateSecret = async (
   name: string,
 ): Promise<{ value: string; created: boolean; file: string }> => {
   const file = join(directory, name);
-  await mkdir(directory, { recursive: true, mode: 0o700 });
+  await mkdir(directory, { recursive: true, mode: 0o711 });
   try {
     const value = `as_${randomBytes(32).toString('base64url')}`; // a leading "-" would look like a flag
     await writeFile(file, `${value}\n`, { mode: 0o600, flag: 'wx' });
-    await chmod(file, 0o600);
     return { value, created: true, file };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
+  if (process.platform !== 'win32' && (await stat(file)).mode & 0o077)
+    throw new Error(`${file} can be read by other users; chmod 600 it, or delete it to have a new one made`);
   const value = (await readFile(file, 'utf8')).trim();
   if (value === '') throw new Error(`${file} is empty; delete it and start again`);
   return { value, created: false, file };

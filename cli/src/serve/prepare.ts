@@ -1,3 +1,4 @@
+import { mkdir } from 'node:fs/promises';
 import type { Config } from '@authserver/config';
 import { createKeyring, type Keyring, type KeyStore, keyfileStore } from '@authserver/keys';
 import { ensurePartitions, migrate, openDatabase } from '@authserver/store';
@@ -40,6 +41,8 @@ export const prepare = async ({
   exclusive,
   adminRole,
 }: PrepareOptions): Promise<Prepared> => {
+  // Others may pass through, as PostgreSQL's account must, but not look around.
+  await mkdir(config.server.data_dir, { recursive: true, mode: 0o711 });
   const database = await openConfiguredDatabase(config, progress, exclusive);
   try {
     await migrate(database.dsn, (name) => progress(`applying migration ${name}`));

@@ -5,6 +5,7 @@
  */
 import { openApiDocument } from '@authserver/admin-api';
 import { createHttpServer, type HttpServer, healthRoutes, metricsRoute, Problem, sendProblem } from '@authserver/http';
+import type { FastifyError } from 'fastify';
 import { requireApiKey } from './auth.ts';
 import type { AdminPlane } from './deps.ts';
 import { entityRoutes } from './routes/entities.ts';
@@ -21,10 +22,13 @@ export const createAdminApp = async (plane: AdminPlane): Promise<HttpServer> => 
   app.addHook('onRequest', async (_request, reply) => {
     reply.headers(securityHeaders);
   });
-  app.setErrorHandler((error, request, reply) => sendProblem(request, reply, error));
+  app.setErrorHandler((error: FastifyError, request, reply) =>
+    sendProblem(request, reply, unreadableCodes.includes(error.code) ? unreadable() : error),
+  );
   app.setNotFoundHandler((request, reply) =>
     sendProblem(request, reply, new Problem('not_found', 'There is nothing at this address.')),
   );
+  app.removeContentTypeParser('application/x-www-form-urlencoded'); // every body here is JSON
   acceptEmptyJson(app);
 
   healthRoutes(app, plane);
@@ -40,6 +44,10 @@ export const createAdminApp = async (plane: AdminPlane): Promise<HttpServer> => 
   });
   return app;
 };
+
+/** What the router says of such an address repeats it, query and all. */
+const unreadableCodes: readonly string[] = ['FST_ERR_BAD_URL', 'FST_ERR_MAX_PARAM_LENGTH'];
+const unreadable = () => new Problem('invalid_request', 'The address could not be read.');
 
 const securityHeaders = {
   'x-content-type-options': 'nosniff',

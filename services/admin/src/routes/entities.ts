@@ -41,7 +41,7 @@ export const entityRoutes = (app: HttpServer, plane: Pick<AdminPlane, 'handlers'
 
 const toSchema = (operation: Operation) => ({
   params: z.object(Object.fromEntries(pathParams(operation.path).map((name) => [name, Id]))),
-  querystring: operation.query ?? z.object({}),
+  querystring: operation.query ?? z.strictObject({}),
   ...(operation.body ? { body: operation.body } : {}),
   ...(operation.returns ? { response: { [successStatus(operation)]: operation.returns } } : {}),
 });

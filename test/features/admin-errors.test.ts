@@ -50,16 +50,12 @@ for (const { name, method, path } of withBody)
       assert.ok([400, 415].includes((await send(JSON.stringify(sound), type)).status), type);
     const form = new URLSearchParams(Object.entries(sound).map(([member, value]) => [member, String(value)]));
     const asForm = await send(form.toString(), 'application/x-www-form-urlencoded');
-    assert.ok([400, 415].includes(asForm.status), 'a form is no JSON');
-    assert.match(String(asForm.body.detail), /media type/i);
+    assert.match(refused(asForm, 'unsupported_media_type'), /media type/i);
   });
 
 test('a body of more than 1 MiB is not read', async () => {
   const answer = await server.adminRequest('POST', '/admin/clients', { ...web, client_name: 'x'.repeat(1024 * 1024) });
-  assert.ok([400, 413].includes(answer.status), `${answer.status}`);
-  assert.match(answer.headers.get('content-type') ?? '', /^application\/problem\+json/);
-  assert.equal(answer.body.code, 'invalid_request');
-  assert.equal(answer.body.status, answer.status);
+  refused(answer, 'content_too_large');
 });
 
 for (const { name, method, path } of operations)

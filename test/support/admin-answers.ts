@@ -8,6 +8,8 @@ const statuses = {
   not_found: 404,
   method_not_allowed: 405,
   conflict: 409,
+  content_too_large: 413,
+  unsupported_media_type: 415,
 } as const;
 
 /** Asserts a refusal of the admin API as it looks on the wire (RFC 9457), and returns its `detail`. */

@@ -10,6 +10,8 @@ export const problemStatus = {
   not_found: 404,
   method_not_allowed: 405,
   conflict: 409,
+  content_too_large: 413,
+  unsupported_media_type: 415,
   unavailable: 503,
   internal_error: 500,
 } as const;
@@ -54,6 +56,8 @@ export const toProblem = (error: unknown): Problem => {
     });
     return new Problem('invalid_request', problems.join('; '));
   }
+  if (statusCode === 413) return new Problem('content_too_large', 'The body is too large.');
+  if (statusCode === 415) return new Problem('unsupported_media_type', 'The media type must be application/json.');
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) return new Problem('invalid_request', message);
   return new Problem('internal_error', 'Something went wrong on our side.', { cause: error });
 };

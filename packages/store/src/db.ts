@@ -33,6 +33,10 @@ export type DatabaseOptions = {
   onQuery?: (operation: string, seconds: number) => void;
 };
 
+/** The count that every row of a page carries; unknown when the page lies behind the last row. */
+export const totalOf = (rows: readonly Row[], page: { offset: number }): number | undefined =>
+  rows[0] ? Number(rows[0].total) : page.offset === 0 ? 0 : undefined;
+
 /**
  * The pool. A caller never waits long: no connection or no answer within 900 ms is `StoreUnavailable`, which becomes 503
  * with `Retry-After`. The connection that did not answer is thrown away.

@@ -1,5 +1,5 @@
 import type { AuthMethod, GrantType } from '@authserver/oauth';
-import type { Queryable, Row } from '../db.ts';
+import { type Queryable, type Row, totalOf } from '../db.ts';
 import { isText } from '../text.ts';
 
 export type ClientStatus = 'active' | 'suspended' | 'revoked';
@@ -45,7 +45,7 @@ export const clients = (db: Queryable) => ({
   async list(
     filter: { status?: ClientStatus; source?: RegistrationSource },
     page: { limit: number; offset: number },
-  ): Promise<{ rows: Client[]; total: number }> {
+  ): Promise<{ rows: Client[]; total: number | undefined }> {
     const { rows } = await db.query<Row>(
       'client_list',
       `select ${columns}, count(*) over () as total from clients
@@ -53,7 +53,7 @@ export const clients = (db: Queryable) => ({
         order by created_at, client_id limit $3 offset $4`,
       [filter.status ?? null, filter.source ?? null, page.limit, page.offset],
     );
-    return { rows: rows.map(toClient), total: Number(rows[0]?.total ?? 0) };
+    return { rows: rows.map(toClient), total: totalOf(rows, page) };
   },
 
   async insert(client: NewClient): Promise<Client> {

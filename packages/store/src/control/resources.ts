@@ -1,5 +1,5 @@
 import { resourceKey } from '@authserver/oauth';
-import type { Queryable, Row } from '../db.ts';
+import { type Queryable, type Row, totalOf } from '../db.ts';
 import { isUuid } from '../uuid.ts';
 
 export type ResourceScope = { name: string; description: string; upstream: string; default: boolean };
@@ -49,7 +49,7 @@ export const resources = (db: Queryable) => ({
   async list(
     filter: { backendKind?: string; brokerProviderId?: string },
     page: { limit: number; offset: number },
-  ): Promise<{ rows: Resource[]; total: number }> {
+  ): Promise<{ rows: Resource[]; total: number | undefined }> {
     const { rows } = await db.query(
       'resource_list',
       `select ${columns}, count(*) over () as total from resources
@@ -57,7 +57,7 @@ export const resources = (db: Queryable) => ({
         order by created_at, id limit $3 offset $4`,
       [filter.backendKind ?? null, filter.brokerProviderId ?? null, page.limit, page.offset],
     );
-    return { rows: rows.map(toResource), total: Number(rows[0]?.total ?? 0) };
+    return { rows: rows.map(toResource), total: totalOf(rows, page) };
   },
 
   /** @throws {DuplicateRow} when the slug or the URI is taken */

@@ -1,4 +1,4 @@
-import type { Queryable, Row } from '../db.ts';
+import { type Queryable, type Row, totalOf } from '../db.ts';
 import { isText } from '../text.ts';
 import { isUuid } from '../uuid.ts';
 
@@ -49,14 +49,14 @@ export const users = (db: Queryable) => ({
   async list(
     filter: { email?: string },
     page: { limit: number; offset: number },
-  ): Promise<{ rows: User[]; total: number }> {
+  ): Promise<{ rows: User[]; total: number | undefined }> {
     const { rows } = await db.query(
       'user_list',
       `select ${columns}, count(*) over () as total from users
         where ($1::text is null or lower(email) = lower($1)) order by created_at, id limit $2 offset $3`,
       [filter.email ?? null, page.limit, page.offset],
     );
-    return { rows: rows.map(toUser), total: Number(rows[0]?.total ?? 0) };
+    return { rows: rows.map(toUser), total: totalOf(rows, page) };
   },
 
   async insert(user: { id: string; email: string; name: string; role: UserRole; passwordHash: string }): Promise<User> {

@@ -13,7 +13,7 @@ export type Call = {
   caller: Caller;
   now: Date;
   /** Rows of a list before paging; becomes the header `X-Total-Count`. */
-  total: (rows: number) => void;
+  total: (rows: number | undefined) => void;
 };
 
 type Inputs<O extends Operation> = {

@@ -33,7 +33,7 @@ export const systemHandlers = (deps: SystemDeps): HandlersOf<'system'> => {
   return {
     async stats({ now }) {
       const lastDay = await store.issuances.countSince(new Date(now.getTime() - 24 * 3600 * 1000));
-      const { total: clients } = await store.clients.list({}, { limit: 1, offset: 0 });
+      const { total: clients = 0 } = await store.clients.list({}, { limit: 1, offset: 0 });
       return {
         clients,
         users: await store.users.count(),

@@ -30,7 +30,9 @@ export const entityRoutes = (app: HttpServer, plane: Pick<AdminPlane, 'handlers'
             body: request.body,
             caller: callerOf(request, plane.actor),
             now: plane.clock.now(),
-            total: (rows) => reply.header('x-total-count', rows),
+            total: (rows) => {
+              if (rows !== undefined) reply.header('x-total-count', rows);
+            },
           });
           return reply.code(successStatus(operation)).send(answer);
         },

@@ -52,7 +52,7 @@ export const sendOAuthError = (request: FastifyRequest, reply: FastifyReply, thr
 
 /** One line with our private reason. An outage is one sentence, a fault of ours comes with its stack. */
 export const logDenial = (request: FastifyRequest, error: OAuthError): void => {
-  const fields = { error: error.code, reason: error.reason };
+  const fields = { request_id: request.id, error: error.code, reason: error.reason };
   if (error.code === 'temporarily_unavailable')
     request.log.warn({ ...fields, cause: (error.cause as Error | undefined)?.message }, 'request not served');
   else if (error.status >= 500) request.log.error({ ...fields, err: error.cause }, 'request failed');

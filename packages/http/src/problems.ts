@@ -65,7 +65,7 @@ export const toProblem = (error: unknown): Problem => {
 /** Renders an error of the admin API; the only code that does. */
 export const sendProblem = (request: FastifyRequest, reply: FastifyReply, thrown: unknown): FastifyReply => {
   const problem = toProblem(thrown);
-  if (problem.status >= 500) request.log.error({ err: problem.cause }, 'request failed');
+  if (problem.status >= 500) request.log.error({ request_id: request.id, err: problem.cause }, 'request failed');
   return reply
     .code(problem.status)
     .headers({ ...problem.headers, 'cache-control': 'no-store' })

@@ -1,9 +1,10 @@
-import { randomBytes } from 'node:crypto';
 import type { Server } from 'node:http';
 import type { Logger, Metrics } from '@authserver/telemetry';
 import Fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
   LogController,
   type RawReplyDefaultExpression,
   type RawRequestDefaultExpression,
@@ -11,6 +12,7 @@ import Fastify, {
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import { parseForm } from './form.ts';
 import { trustedProxyCheck } from './proxies.ts';
+import { createRequestIds } from './request-ids.ts';
 
 export type HttpServer = FastifyInstance<
   Server,
@@ -45,12 +47,14 @@ type Method = (typeof methods)[number];
 export const createHttpServer = (options: HttpServerOptions): HttpServer => {
   const app: HttpServer = Fastify({
     loggerInstance: options.logger as FastifyBaseLogger,
-    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: 'request_id' }),
+    logController: new LogController({ disableRequestLogging: true }),
+    // Our own lines name the request; a logger for each request would cost more than the line.
+    childLoggerFactory: (logger) => logger,
     trustProxy: trustedProxyCheck(options.trustedProxies),
     bodyLimit: jsonBodyLimit,
     requestTimeout: options.readTimeoutMs,
     keepAliveTimeout: options.idleTimeoutMs,
-    genReqId: () => randomBytes(12).toString('base64url'),
+    genReqId: createRequestIds(),
     routerOptions: { ignoreTrailingSlash: false, maxParamLength: 2048, querystringParser: parseForm },
     onProtoPoisoning: 'remove',
     onConstructorPoisoning: 'remove',
@@ -70,12 +74,12 @@ export const createHttpServer = (options: HttpServerOptions): HttpServer => {
     (_request, body, done) => done(null, parseForm(body as string)),
   );
 
-  app.addHook('onRequest', async (request, reply) => {
+  app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id);
-    if (request.headers['content-encoding'] !== undefined) throw new UnreadableEncoding();
+    done(request.headers['content-encoding'] === undefined ? undefined : new UnreadableEncoding());
   });
 
-  app.addHook('onResponse', async (request, reply) => {
+  app.addHook('onResponse', (request, reply, done) => {
     const labels = {
       method: (methods as readonly string[]).includes(request.method) ? (request.method as Method) : ('other' as const),
       path: request.is404 ? 'unmatched' : (request.routeOptions.url ?? 'unmatched'),
@@ -84,20 +88,30 @@ export const createHttpServer = (options: HttpServerOptions): HttpServer => {
     options.metrics.httpRequests.inc(labels);
     options.metrics.httpDuration.observe(labels, reply.elapsedTime / 1000);
     const level = reply.statusCode >= 500 ? 'error' : reply.statusCode >= 400 ? 'warn' : 'info';
-    request.log[level](
-      {
-        method: request.method,
-        path: pathOf(request.url),
-        status: reply.statusCode,
-        duration_ms: Math.round(reply.elapsedTime * 100) / 100,
-        remote_addr: request.ip,
-      },
-      'http request',
-    );
+    if (options.logger.isLevelEnabled(level)) logRequest(options.logger, level, request, reply);
+    done();
   });
 
   return app;
 };
+
+const logRequest = (
+  logger: Logger,
+  level: 'error' | 'warn' | 'info',
+  request: FastifyRequest,
+  reply: FastifyReply,
+): void =>
+  logger[level](
+    {
+      request_id: request.id,
+      method: request.method,
+      path: pathOf(request.url),
+      status: reply.statusCode,
+      duration_ms: Math.round(reply.elapsedTime * 100) / 100,
+      remote_addr: request.ip,
+    },
+    'http request',
+  );
 
 /** A compressed body would be parsed as if it were text. Nobody needs one for a few hundred bytes (RFC 9110 §8.4). */
 class UnreadableEncoding extends Error {

@@ -42,10 +42,10 @@ export const createTokenApp = async (plane: TokenPlane): Promise<HttpServer> => 
     basePath: plane.basePath,
   });
   const headers = securityHeaders(config.session.secure);
-  app.addHook('onRequest', async (_request, reply) => {
+  app.addHook('onRequest', (_request, reply, done) => {
     reply.headers(headers);
+    done();
   });
-  await app.register(cookie);
 
   // What programs call: JSON, open to any origin, no cookies.
   await app.register(async (protocol) => {
@@ -69,6 +69,7 @@ export const createTokenApp = async (plane: TokenPlane): Promise<HttpServer> => 
 
   // What people see: pages, cookies, no cross-origin access.
   await app.register(async (pages) => {
+    await pages.register(cookie);
     pages.removeContentTypeParser(json);
     pages.setErrorHandler((error, request, reply) => refusePage(plane, request, reply, error));
     await pages.register(homeRoute, plane);

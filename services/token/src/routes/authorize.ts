@@ -129,7 +129,10 @@ export const authorizeRoute: FastifyPluginAsyncZod<AuthorizeRouteDeps> = async (
 
   const deny = (request: FastifyRequest, error: UntrustedRequest | RefusedRequest): void => {
     if (error.reason) deps.metrics.authDenied.inc({ reason: error.reason });
-    request.log.info({ error: error.code, reason: error.reason }, 'authorization request denied');
+    request.log.info(
+      { request_id: request.id, error: error.code, reason: error.reason },
+      'authorization request denied',
+    );
   };
 };
 

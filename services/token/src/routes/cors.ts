@@ -15,11 +15,12 @@ export const allowCrossOrigin = (
   if (origins.length === 0) return;
   const any = origins.includes('*');
 
-  app.addHook('onRequest', async (request, reply) => {
+  app.addHook('onRequest', (request, reply, done) => {
     const { origin } = request.headers;
     if (!any) reply.header('vary', 'Origin');
-    if (origin === undefined || !(any || origins.includes(origin))) return;
-    reply.header('access-control-allow-origin', any ? '*' : origin).header('access-control-expose-headers', exposed);
+    if (origin !== undefined && (any || origins.includes(origin)))
+      reply.header('access-control-allow-origin', any ? '*' : origin).header('access-control-expose-headers', exposed);
+    done();
   });
 
   for (const url of preflightUrls)

@@ -114,7 +114,10 @@ function reply(response: ServerResponse, status: number, body: object, headers: 
 
 if (process.argv[1] && realpathSync(process.argv[1]) === fileURLToPath(import.meta.url)) {
   const { PORT = '3000', ISSUER: issuer = 'http://localhost:9000', RESOURCE: resource } = process.env;
-  const { url } = await startSampleServer({ port: Number(PORT), issuer, resource });
+  const { url } = await startSampleServer({ port: Number(PORT), issuer, resource }).catch((error) => {
+    console.error(`The MCP server could not start: ${error.message}`);
+    process.exit(1);
+  });
   console.log(`MCP server listening on ${url}; it accepts access tokens issued by ${issuer}.`);
   await findKeys(issuer).then(
     () => console.log(`Next, in another terminal: npm run sample:client -- ${url}`),

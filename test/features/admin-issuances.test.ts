@@ -43,6 +43,7 @@ test('an issuance is the whole story of one token', async () => {
     revocable: true,
     issued_at: issuance.issued_at,
     expires_at: issuance.expires_at,
+    status: 'active',
     agent_chain: [],
     consent_client_id: app.clientId,
   });
@@ -186,4 +187,15 @@ test('a revoked consent is asked for again', async () => {
   assert.equal(ok(await guard.introspect(again.access_token)).active, true);
   const trace = await traceOf(server, () => admin.grant.revokeConsent({ id: crypto.randomUUID() }));
   assert.deepEqual(trace, nothing);
+});
+
+test('the status of a token tells what introspection would, whatever ended it', async () => {
+  const other = await server.user();
+  const used = await server.client({ authMethod: 'client_secret_basic' });
+  const { access_token } = await used.authorize({ user: other, scope: 'tools/read', resource: resource.uri });
+  const statusOf = async () => (await admin.issuance.get({ id: jtiOf(access_token) })).status;
+  assert.equal(await statusOf(), 'active');
+  await admin.user.forceLogout({ id: other.id });
+  assert.equal(await statusOf(), 'revoked');
+  assert.deepEqual((await used.introspect(access_token)).body, { active: false });
 });

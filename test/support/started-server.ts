@@ -28,6 +28,8 @@ export type StartOptions = {
   /** Ports of an earlier server, to start it again. */
   ports?: Ports;
   role?: 'all' | 'token' | 'admin';
+  /** Further flags of `serve`. */
+  flags?: string[];
   /** `npm start` as a person types it, or the command line behind it, which is a second faster. */
   by?: 'npm' | 'cli';
 };
@@ -54,7 +56,7 @@ export const launchServer = async (options: StartOptions = {}): Promise<StartedS
     SIGNING_KEY_PATH: join(directory, 'data/keys'),
   };
   const env = named(options.by === 'npm' ? { ...elsewhere, ...settings } : settings);
-  const role = options.role === undefined ? [] : ['--role', options.role];
+  const role = [...(options.role === undefined ? [] : ['--role', options.role]), ...(options.flags ?? [])];
   const started = performance.now();
   const process_ =
     options.by === 'npm'

@@ -13,6 +13,9 @@ export class Serve extends CliCommand {
   ];
   static override enableJsonFlag = false;
   static override flags = {
+    'new-signing-keys': Flags.boolean({
+      description: 'make signing keys although the old ones are lost; every access token issued so far is then refused',
+    }),
     role: Flags.option({
       options: ['all', 'token', 'admin'] as const,
       default: 'all',
@@ -23,6 +26,11 @@ export class Serve extends CliCommand {
   async run(): Promise<void> {
     const { flags } = await this.parse(Serve);
     const { serve } = await import('../serve/serve.ts');
-    await serve({ configPath: flags.config, role: flags.role, env: process.env });
+    await serve({
+      configPath: flags.config,
+      role: flags.role,
+      newSigningKeys: flags['new-signing-keys'],
+      env: process.env,
+    });
   }
 }

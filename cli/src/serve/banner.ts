@@ -25,6 +25,8 @@ export type Banner = {
   config: Config;
   publicPort: number | undefined;
   adminPort: number | undefined;
+  /** Where a process without the admin role serves metrics and health. */
+  internalAddress: string | undefined;
   /** Shown only when it was generated just now. */
   newAdminKey: { value: string; file: string } | undefined;
   warnings: readonly string[];
@@ -45,6 +47,7 @@ export const renderBanner = (banner: Banner): string => {
     if (config.observability.metrics.provider !== 'none')
       lines.push(`  metrics       http://localhost:${banner.adminPort}${config.observability.metrics.path}`);
   }
+  if (banner.internalAddress !== undefined) lines.push(`  internal      ${banner.internalAddress} (metrics, health)`);
   lines.push(`  database      ${databaseName(config)}`);
   if (banner.newAdminKey)
     lines.push(

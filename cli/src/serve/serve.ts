@@ -1,5 +1,5 @@
 import { type AdminService, startAdminService } from '@authserver/admin';
-import { isLocalhostIssuer, loadConfig } from '@authserver/config';
+import { type Config, configWarnings, isLocalhostIssuer, loadConfig } from '@authserver/config';
 import { createLogger, createMetrics, type Logger } from '@authserver/telemetry';
 import { startTokenService, type TokenService } from '@authserver/token';
 import { cliName, nextSteps, renderBanner } from './banner.ts';
@@ -8,6 +8,7 @@ import { type Prepared, prepare } from './prepare.ts';
 export type ServeOptions = {
   configPath: string | undefined;
   role: 'all' | 'token' | 'admin';
+  newSigningKeys: boolean;
   env: NodeJS.ProcessEnv;
 };
 
@@ -15,7 +16,7 @@ export type ServeOptions = {
  * Starts what the role says and resolves when it serves. The process then ends by a signal: readiness drops, requests in
  * flight finish, and the embedded database stops last, all within `server.shutdown_wait`.
  */
-export const serve = async ({ configPath, role, env }: ServeOptions): Promise<void> => {
+export const serve = async ({ configPath, role, newSigningKeys, env }: ServeOptions): Promise<void> => {
   const started = performance.now();
   const { config, warnings } = loadConfig({ env, ...(configPath === undefined ? {} : { path: configPath }) });
   const { level, format, outputs } = config.observability.logging;
@@ -27,11 +28,14 @@ export const serve = async ({ configPath, role, env }: ServeOptions): Promise<vo
   const stopping = Promise.withResolvers<NodeJS.Signals>();
   for (const signal of ['SIGTERM', 'SIGINT'] as const) process.on(signal, () => stopping.resolve(signal));
 
+  if (role === 'admin' && !config.admin.enabled)
+    throw new Error('there is nothing to serve: --role admin, but admin.enabled is false');
   const withAdmin = role !== 'token' && config.admin.enabled;
   const prepared = await prepare({
     config,
     exclusive: true,
     adminRole: withAdmin,
+    newSigningKeys,
     progress: (message) => process.stderr.write(`${message} …\n`),
   });
   let token: TokenService | undefined;
@@ -62,7 +66,8 @@ export const serve = async ({ configPath, role, env }: ServeOptions): Promise<vo
         prepared.newAdminKeyFile === undefined
           ? undefined
           : { value: prepared.adminApiKey, file: prepared.newAdminKeyFile },
-      warnings,
+      warnings: notes(config, warnings, { role, dcrMode: prepared.dcrMode }),
+      internalAddress: role === 'token' ? config.server.internal_address : undefined,
       steps: prepared.newAdminKeyFile === undefined ? [] : steps,
       seconds: (performance.now() - started) / 1000,
     }),
@@ -88,6 +93,21 @@ export const serve = async ({ configPath, role, env }: ServeOptions): Promise<vo
   await stop({ prepared, token, admin });
   process.stderr.write('stopped\n');
   process.exit(0);
+};
+
+/** What deserves a word at start: judged by the registration mode in effect, and by what this role is there for. */
+const notes = (
+  config: Config,
+  warnings: readonly string[],
+  { role, dcrMode }: { role: ServeOptions['role']; dcrMode: Config['dcr']['mode'] },
+): string[] => {
+  const asConfigured = configWarnings(config);
+  const inEffect = configWarnings({
+    ...config,
+    dcr: { ...config.dcr, mode: dcrMode },
+    admin: { ...config.admin, enabled: config.admin.enabled || role === 'token' },
+  });
+  return [...warnings.filter((warning) => !asConfigured.includes(warning)), ...inEffect];
 };
 
 const stop = async (running: {

@@ -183,7 +183,10 @@ test('a lost manifest is not replaced by a new ring', async (t) => {
   await rm(manifest);
   await assert.rejects(store.load(), /keyring\.json is missing, but there are key files/);
   for (const name of await pemFiles(directory)) await rm(join(directory, name));
-  assert.equal((await store.load()).records.length, 2);
+  await assert.rejects(store.load(), /holds no signing keys, but there were some/, 'a running process keeps its keys');
+  const options = { directory, algorithm: 'ES256', maxTokenLifetimeSeconds: 3600 } as const;
+  await assert.rejects(keyfileStore({ ...options, mayCreate: false }).load(), /holds no signing keys/);
+  assert.equal((await keyfileStore(options).load()).records.length, 2, 'a new process makes some, if it may');
 });
 
 test('a damaged, foreign or missing key file is named, without its content', async (t) => {

@@ -29,6 +29,8 @@ export interface KeyfileOptions {
   readonly algorithm: SigningAlgorithm;
   readonly maxTokenLifetimeSeconds: number;
   readonly clock?: Clock;
+  /** False where keys are known to have existed: an empty directory is then a lost one. True unless given. */
+  readonly mayCreate?: boolean;
 }
 
 /** A stray file younger than this may belong to a change under way elsewhere. */
@@ -42,11 +44,13 @@ export function keyfileStore(options: KeyfileOptions): KeyStore & Required<Pick<
   const { directory, algorithm, clock = { now: () => new Date() } } = options;
   const manifestPath = join(directory, 'keyring.json');
   const pemPath = (kid: string) => join(directory, `${kid}.pem`);
+  let mayCreate = options.mayCreate ?? true;
 
   return {
     async load() {
       const existing = await readManifest();
       const ring = existing?.length ? existing : await change(readOrCreate);
+      mayCreate = false; // from here on, finding no keys means that they were lost
       await requirePrivate(directory);
       await requirePrivateKeyFiles();
       const now = clock.now();
@@ -99,8 +103,12 @@ export function keyfileStore(options: KeyfileOptions): KeyStore & Required<Pick<
           `${manifestPath} is missing, but there are key files beside it. Restore it, or remove them to start anew.`,
         );
       }
-      await writeManifest([], lock);
     }
+    if (!mayCreate)
+      throw new KeyStoreError(
+        `${directory} holds no signing keys, but there were some. Restore it (is a volume not mounted?): with new keys every token issued so far would be refused.`,
+      );
+    if (existing === undefined) await writeManifest([], lock);
     const now = clock.now();
     const made = [await makeKey(algorithm, 'current', now), await makeKey(algorithm, 'next', now)];
     await writeManifest(made, lock);

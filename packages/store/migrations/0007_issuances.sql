@@ -36,6 +36,23 @@ create table revocation_markers (
   primary key (kind, key)
 );
 
+-- Whether something ended this token before its time: its own revocation, its family, a marker, or the end of what it
+-- names. Its ancestors are another question.
+create function issuance_ended(token issuances) returns boolean
+language sql stable as $$
+  select token.revoked_at is not null
+    or (token.family_id is not null and not exists (
+          select 1 from token_families f where f.id = token.family_id and f.revoked_at is null))
+    or (token.resource_id is not null and not exists (select 1 from resources r where r.id = token.resource_id))
+    or not exists (select 1 from clients c where c.client_id = token.client_id and c.status = 'active')
+    or (token.subject_user_id is not null and not exists (
+          select 1 from users u where u.id = token.subject_user_id and u.status = 'active'))
+    or exists (select 1 from revocation_markers m
+                where (m.kind, m.key) in (('client', token.client_id), ('user', token.subject_user_id::text),
+                                          ('consent', token.consent_grant_id::text))
+                  and m.revoked_before >= token.issued_at)
+$$;
+
 create table audit_events (
   id         uuid not null primary key,
   at         timestamptz not null,

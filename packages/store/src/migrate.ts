@@ -114,11 +114,20 @@ const withConnection = async <T>(dsn: string, work: (connection: pg.Client) => P
   try {
     await connection.connect();
   } catch (error) {
-    throw toStoreError(error);
+    const { host, port } = connection;
+    throw new Error(`cannot connect to PostgreSQL at ${host}:${port}: ${describe(error)}`, {
+      cause: toStoreError(error),
+    });
   }
   try {
     return await work(connection);
   } finally {
     await connection.end();
   }
+};
+
+/** Node joins the failures of several addresses into one error without a message. */
+const describe = (error: unknown): string => {
+  const { message, code, errors } = error as NodeJS.ErrnoException & { errors?: Error[] };
+  return message || errors?.map((each) => each.message).join(', ') || code || 'unknown error';
 };

@@ -15,6 +15,7 @@ const summaryOf = (issuance: Issuance) => ({
   client_id: issuance.client_id,
   resource_id: issuance.resource_id ?? '',
   backend_kind: issuance.backend_kind,
+  status: issuance.status,
   issued_at: issuance.issued_at,
   expires_at: issuance.expires_at,
   revoked_at: issuance.revoked_at,

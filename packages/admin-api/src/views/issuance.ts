@@ -31,7 +31,10 @@ export const IssuanceView = z
     revocable: z.boolean(),
     issued_at: Timestamp,
     expires_at: Timestamp,
-    revoked_at: Timestamp.optional(),
+    revoked_at: Timestamp.optional().describe('When this very token was revoked.'),
+    status: z
+      .enum(['active', 'expired', 'revoked'])
+      .describe('`revoked` also when its family, consent, client, user or resource was ended.'),
     dpop_jkt: z.string().optional(),
     agent_id: z.string().optional(),
     agent_chain: z.array(z.string()),

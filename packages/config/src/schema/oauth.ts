@@ -9,7 +9,9 @@ export const oauth = section({
     'Scopes a self-registered client may ever be granted, separated by spaces. Empty: no ceiling.',
   ),
   state_max_age: duration('10m', { min: '1s' }).describe('Time a person may take from authorize to consent.'),
-  code_ttl: duration('60s', { min: '1s', max: '60s' }).describe('Lifetime of an authorization code (RFC 6749 §4.1.2).'),
+  code_ttl: duration('60s', { min: '1s', max: '60s' }).describe(
+    'Lifetime of an authorization code (RFC 6749 §4.1.2), 60s at most.',
+  ),
   refresh_reuse_window: duration('10s', { max: '60s' }).describe(
     'Time in which a repeated refresh gets the same successor instead of revoking the family (RFC 9700 §4.14.2); 0 is strict.',
   ),

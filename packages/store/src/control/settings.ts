@@ -12,6 +12,19 @@ export const settings = (db: Queryable) => ({
     return rows[0]?.value;
   },
 
+  /** Whether signing keys were ever made for this database: from then on, missing ones are lost ones. */
+  async signingKeysExist(): Promise<boolean> {
+    const { rows } = await db.query('setting_signing_keys', `select 1 from settings where name = 'signing_keys_exist'`);
+    return rows.length > 0;
+  },
+
+  async noteSigningKeys(): Promise<void> {
+    await db.query(
+      'setting_note_signing_keys',
+      `insert into settings (name, value) values ('signing_keys_exist', 'true') on conflict do nothing`,
+    );
+  },
+
   async setDcrMode(mode: DcrMode): Promise<void> {
     await db.query(
       'setting_set_dcr_mode',

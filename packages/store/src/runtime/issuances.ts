@@ -24,12 +24,11 @@ export type Issuance = {
 export type StoredIssuance = Issuance & {
   backendKind: 'mint' | 'broker';
   revokedAt: Date | undefined;
+  /** Its own revocation, or the end of its family, consent, client, user or resource. */
+  ended: boolean;
   consentClientId: string | undefined;
   agentChain: readonly string[];
 };
-
-/** What decides whether a token is live, read at decision time. */
-export type Liveness = { live: boolean; clientStatus: string | undefined; userStatus: string | undefined };
 
 const columns = `id, grant_type, client_id, subject, subject_user_id, resource_id, resource, scopes, backend_kind,
   issued_at, expires_at, revoked_at, family_id, consent_grant_id, parent_id, dpop_jkt, agent_id,
@@ -42,39 +41,30 @@ export const issuances = (db: Queryable) => ({
 
   async find(id: string): Promise<StoredIssuance | undefined> {
     if (!isUuid(id)) return undefined;
-    const { rows } = await db.query('issuance_find', `select ${columns} from issuances where id = $1`, [id]);
+    const { rows } = await db.query(
+      'issuance_find',
+      `select ${columns}, issuance_ended(i) as ended from issuances i where id = $1`,
+      [id],
+    );
     return rows.map(toIssuance)[0];
   },
 
   /**
-   * Whether a token and everything it descends from may still be used. A token of which there is no row is not ours to
-   * vouch for: it is dead.
+   * Whether a token and everything it descends from may still be used, its times apart. A token of which there is no row
+   * is not ours to vouch for: it is dead.
    */
-  async liveness(id: string): Promise<Liveness | undefined> {
-    if (!isUuid(id)) return undefined;
-    const { rows } = await db.query<{ live: boolean; client_status: string | null; user_status: string | null }>(
-      'issuance_liveness',
+  async isLive(id: string): Promise<boolean> {
+    if (!isUuid(id)) return false;
+    const { rows } = await db.query<{ live: boolean | null }>(
+      'issuance_is_live',
       `with recursive lineage as (
-         select i.*, 0 as depth from issuances i where i.id = $1
+         select i as token, 0 as depth from issuances i where i.id = $1
          union all
-         select p.*, l.depth + 1 from issuances p join lineage l on p.id = l.parent_id where l.depth < 32)
-       select bool_and(l.revoked_at is null
-                and (l.family_id is null or exists (
-                      select 1 from token_families f where f.id = l.family_id and f.revoked_at is null))
-                and (l.resource_id is null or exists (select 1 from resources r where r.id = l.resource_id))
-                and not exists (select 1 from revocation_markers m
-                      where (m.kind, m.key) in (('client', l.client_id), ('user', l.subject_user_id::text),
-                                                ('consent', l.consent_grant_id::text))
-                        and m.revoked_before >= l.issued_at)) as live,
-              (select c.status from clients c join lineage l on l.depth = 0 and c.client_id = l.client_id) as client_status,
-              (select u.status from users u join lineage l on l.depth = 0 and u.id = l.subject_user_id) as user_status
-         from lineage l having count(*) > 0`,
+         select p, l.depth + 1 from issuances p join lineage l on p.id = (l.token).parent_id where l.depth < 32)
+       select bool_and(not issuance_ended(token)) as live from lineage`,
       [id],
     );
-    const row = rows[0];
-    return (
-      row && { live: row.live, clientStatus: row.client_status ?? undefined, userStatus: row.user_status ?? undefined }
-    );
+    return rows[0]?.live === true;
   },
 
   /** The row this call revoked, or `undefined` when there was nothing left to revoke. Descendants die with it. */
@@ -82,7 +72,7 @@ export const issuances = (db: Queryable) => ({
     if (!isUuid(id)) return undefined;
     const { rows } = await db.query(
       'issuance_revoke',
-      `update issuances set revoked_at = $2 where id = $1 and revoked_at is null returning ${columns}`,
+      `update issuances set revoked_at = $2 where id = $1 and revoked_at is null returning ${columns}, true as ended`,
       [id, now],
     );
     return rows.map(toIssuance)[0];
@@ -96,7 +86,7 @@ export const issuances = (db: Queryable) => ({
     if (filter.userId !== undefined && !isUuid(filter.userId)) return [];
     const { rows } = await db.query(
       'issuance_list',
-      `select ${columns} from issuances
+      `select ${columns}, issuance_ended(i) as ended from issuances i
         where ($1::uuid is null or subject_user_id = $1) and ($2::text is null or client_id = $2)
           and ($3::uuid is null or resource_id = $3) and id >= uuidv7_floor($4)
         order by id desc limit $5`,
@@ -168,6 +158,7 @@ const toIssuance = (row: Row): StoredIssuance => ({
   issuedAt: row.issued_at as Date,
   expiresAt: row.expires_at as Date,
   revokedAt: (row.revoked_at as Date | null) ?? undefined,
+  ended: row.ended as boolean,
   familyId: (row.family_id as string | null) ?? undefined,
   consentGrantId: (row.consent_grant_id as string | null) ?? undefined,
   parentId: (row.parent_id as string | null) ?? undefined,

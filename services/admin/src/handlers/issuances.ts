@@ -23,7 +23,7 @@ export const issuanceHandlers = ({ store }: { store: Store }): HandlersOf<'issua
         (user === undefined || row.subjectUserId === user) &&
         (client === undefined || row.clientId === client) &&
         (resourceId === undefined || row.resourceId === resourceId);
-      return { issuances: matches ? [toView(row)] : [], since: noSince, count: matches ? 1 : 0 };
+      return { issuances: matches ? [toView(row, now)] : [], since: noSince, count: matches ? 1 : 0 };
     }
 
     const since = query.since === undefined ? new Date(now.getTime() - dayMs) : new Date(query.since);
@@ -36,13 +36,13 @@ export const issuanceHandlers = ({ store }: { store: Store }): HandlersOf<'issua
       since,
     };
     const rows = nothingMatches ? [] : await store.issuances.list(filter, query.limit);
-    return { issuances: rows.map(toView), since: since.toISOString(), count: rows.length };
+    return { issuances: rows.map((row) => toView(row, now)), since: since.toISOString(), count: rows.length };
   },
 
-  async get({ params }) {
+  async get({ params, now }) {
     const row = await store.issuances.find(params.id);
     if (!row) throw notFound('issuance');
-    return toView(row);
+    return toView(row, now);
   },
 
   /** Idempotent: what is not there, or revoked already, is as revoked as one can wish. */
@@ -74,7 +74,7 @@ export const issuanceHandlers = ({ store }: { store: Store }): HandlersOf<'issua
 const resourceIdOf = async (store: Store, idOrSlug: string): Promise<string | undefined> =>
   ((await store.resources.find(idOrSlug)) ?? (await store.resources.findBySlug(idOrSlug)))?.id;
 
-const toView = (row: StoredIssuance): z.output<typeof IssuanceView> => ({
+const toView = (row: StoredIssuance, now: Date): z.output<typeof IssuanceView> => ({
   id: row.id,
   jti: row.id,
   grant_type: row.grantType,
@@ -89,6 +89,7 @@ const toView = (row: StoredIssuance): z.output<typeof IssuanceView> => ({
   issued_at: row.issuedAt.toISOString(),
   expires_at: row.expiresAt.toISOString(),
   revoked_at: row.revokedAt?.toISOString(),
+  status: row.ended ? 'revoked' : row.expiresAt <= now ? 'expired' : 'active',
   dpop_jkt: row.dpopJkt,
   agent_id: row.agentId,
   agent_chain: [...row.agentChain],

@@ -77,10 +77,7 @@ export const introspectRoute: FastifyPluginAsyncZod<IntrospectRouteDeps> = async
           });
           return inactive;
         }
-        const state = await store.issuances.liveness(token.jti);
-        if (!state?.live || state.clientStatus !== 'active') return inactive;
-        if (state.userStatus !== undefined && state.userStatus !== 'active') return inactive;
-        if (state.userStatus === undefined && token.sub !== token.client_id) return inactive; // the user was deleted
+        if (!(await store.issuances.isLive(token.jti))) return inactive;
         const { iss, sub, aud, client_id, scope, jti, iat, nbf, exp } = token;
         return {
           active: true,

@@ -69,7 +69,7 @@ ${hiddenFields({ csrf_token: csrfToken, request })}
 ${scopes.length > 0 ? scopeChoices(scopes) : html`<p>It names no particular permission.</p>`}
 ${
   offlineAccess &&
-  html`<p class="small soft">If you allow it, the app can stay connected, also while you are away, until you remove its access.</p>`
+  html`<p class="small soft">If you allow it, the app can stay connected, also while you are away, until an administrator removes its access.</p>`
 }
 <p class="small"><strong>Did you start this yourself, just now?</strong> If not, choose Deny.</p>
 <div class="choice">

@@ -35,7 +35,7 @@ shows what is on this page.
 Output is one object a line, as \`key=value\` pairs; a value with spaces or other special characters is a JSON string.
 With \`--json\` it is what the admin API answers. Remarks go to standard error.
 
-A failure is one line \`error: …\` on standard error, with \`--json\` an object \`{"error": {"code", "status", "detail"}}\`
+A failure of a command is one line \`error: …\` on standard error, with \`--json\` an object \`{"error": {"code", "status", "detail"}}\`
 on standard output; \`status\` is there when the admin API answered.
 
 | exit code | meaning |

@@ -42,7 +42,20 @@ export const sendOverHttp = async (
     const remedy = 'set AUTHPLANE_ADMIN_API_KEY, or AUTHPLANE_ADMIN_API_KEY_FILE to a file that holds it';
     throw new CommandFailure('unauthorized', exitCodes.authentication, `${reason}: ${remedy}`);
   }
-  return { status: response.status, headers: Object.fromEntries(response.headers), body: await readBody(response) };
+  const answer = {
+    status: response.status,
+    headers: Object.fromEntries(response.headers),
+    body: await readBody(response),
+  };
+  // Not the object is missing but the whole API: a script must not read that as something deleted.
+  if (answer.status === 404 && !isObjectMissing(answer.body))
+    throw new CommandFailure('unreachable', exitCodes.failure, `there is no admin API at ${base}: is the URL right?`);
+  return answer;
+};
+
+const isObjectMissing = (body: unknown): boolean => {
+  const { code, detail } = (body ?? {}) as { code?: string; detail?: string };
+  return code === 'not_found' && detail !== 'There is nothing at this address.';
 };
 
 const readBody = async (response: Response): Promise<unknown> => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { readdir, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -135,4 +135,19 @@ test('every command has help with an example, and takes --config and --json', as
     assert.match(stdout, /\$ authserver admin /, line);
     for (const flag of ['--config', '--json', '--admin-url']) assert.ok(stdout.includes(flag), `${line} ${flag}`);
   }
+});
+
+test('an address without an admin API is not taken for an object that is gone', async () => {
+  for (const wrong of [server.issuer, `${url}/admin`]) {
+    const env = { AUTHPLANE_ADMIN_URL: wrong, AUTHPLANE_ADMIN_API_KEY: key };
+    assert.match(failedWith(await admin('client get --id somebody', { cwd, env }), 1), /no admin API at/);
+  }
+});
+
+test('a migration plan makes nothing, not even a database', async () => {
+  const empty = await emptyDirectory();
+  const { code, stdout } = await runCli(['migrate', '--plan'], { cwd: empty });
+  assert.equal(code, 0);
+  assert.match(stdout, /name=0001_changes status=pending/);
+  assert.deepEqual(await readdir(empty), []);
 });

@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { Flags } from '@oclif/core';
 import { CliCommand } from '../cli-command.ts';
 import { pairs } from '../output.ts';
@@ -24,6 +25,8 @@ export class Migrate extends CliCommand {
       import('@authserver/store'),
     ]);
     const { config } = loadConfig({ path: flags.config, env: process.env });
+    const { driver, embedded } = config.storage;
+    if (flags.plan && driver === 'embedded' && !existsSync(embedded.path)) return this.planFromNothing();
     const database = await openConfiguredDatabase(config, () => {}, false);
     try {
       if (!flags.plan) {
@@ -39,5 +42,13 @@ export class Migrate extends CliCommand {
     } finally {
       await database.stop();
     }
+  }
+
+  /** There is no embedded database yet, and a plan must not make one. */
+  private async planFromNothing(): Promise<Result> {
+    const { readMigrations } = await import('@authserver/store');
+    const pending = (await readMigrations()).map(({ name }) => name);
+    for (const name of pending) this.log('%s', pairs({ name, status: 'pending' }));
+    return { migrated: [], applied: [], pending };
   }
 }

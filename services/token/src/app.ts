@@ -112,7 +112,9 @@ const refusePage = (plane: TokenPlane, request: FastifyRequest, reply: FastifyRe
   const ours = error.status >= 500;
   const page = messagePage({
     title: ours ? 'That did not work' : 'This request cannot be used',
-    lead: ours ? 'Something is wrong on our side. Please try again in a moment.' : error.description,
+    lead: ours
+      ? 'Something is wrong on our side. Please try again in a moment.'
+      : 'It is incomplete or out of date. Go back to the app you came from and start again.',
     requestId: request.id,
   });
   reply.headers(error.headers);

@@ -46,7 +46,7 @@ export const defineGrant = <Schema extends z.ZodType>(grant: {
 }): Grant => ({
   type: grant.type,
   async authorize(params, context) {
-    const parsed = grant.params.safeParse({ ...params });
+    const parsed = grant.params.safeParse(params);
     if (!parsed.success) throw invalidRequest(`${parsed.error.issues[0]?.message ?? 'The request is malformed'}.`);
     return grant.authorize(parsed.data, context);
   },

@@ -12,3 +12,14 @@ test('details as key=value', () => {
   ];
   for (const [details, line] of cases) assert.equal(detailLine(details), line);
 });
+
+test('what changed between before and after is shown, what stayed is not', () => {
+  const before = { name: 'Old', scopes: ['a'], status: 'active', updated_at: '1' };
+  const after = { name: 'New name', scopes: ['a', 'b'], status: 'active', updated_at: '2' };
+  assert.equal(
+    detailLine({ id: 'x', before, after }),
+    String.raw`id=x name=Old->"New name" scopes="[\"a\"]"->"[\"a\",\"b\"]"`,
+  );
+  assert.equal(detailLine({ before: { mode: 'open' }, after: { mode: 'admin_only' } }), 'mode=open->admin_only');
+  assert.equal(detailLine({ after: { name: 'x' } }), '');
+});

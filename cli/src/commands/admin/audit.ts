@@ -29,11 +29,12 @@ const list = adminCommand({
       }),
     }),
   show: (events) =>
-    rows(events, 'no audit events found', ({ created_at, action, actor_id, client_id, detail }) => ({
+    rows(events, 'no audit events found', ({ created_at, action, actor_id, client_id, ip, detail }) => ({
       at: created_at,
       action,
       actor: actor_id,
       client_id,
+      ip,
       detail,
     })),
 });

@@ -67,3 +67,24 @@ test('consent given again after a revocation starts afresh; what was issued befo
   denied(await app.refresh(before.refresh_token), 'invalid_grant');
   ok(await app.refresh(again.refresh_token));
 });
+
+test('refreshes and operators who end things at the same time never wait for each other in a circle', async () => {
+  for (let round = 0; round < 3; round += 1) {
+    const user = await server.user();
+    const apps = await Promise.all(Array.from({ length: 6 }, () => server.client()));
+    const tokens = await Promise.all(
+      apps.map((app) => app.authorize({ user, scope: 'tools/read', resource: resource.uri })),
+    );
+    const everything = async (tx: Repositories) => {
+      await tx.users.moveEpoch(user.id);
+      await tx.tokenFamilies.revokeAll({ userId: user.id }, 'force_logout', server.clock.now());
+    };
+    const [, ...answers] = await Promise.all([
+      server.store.transaction(everything),
+      ...apps.map((app, index) => app.refresh(tokens[index]?.refresh_token ?? '', {}, index % 2)),
+    ]);
+    for (const answer of answers) assert.ok([200, 400].includes(answer.status), JSON.stringify(answer.body));
+    for (const [index, app] of apps.entries())
+      denied(await app.refresh(tokens[index]?.refresh_token ?? ''), 'invalid_grant');
+  }
+});

@@ -56,16 +56,20 @@ export const prepare = async ({
     const admin = config.admin.api_key || !adminRole ? undefined : await readOrCreateSecret(directory, 'admin-api-key');
     const { keyStore, dcrMode } = await onDatabase(database.dsn, async (connection) => {
       await ensurePartitions(connection, new Date());
-      const { settings } = repositories(connection);
-      const store = keyfileStore({
-        directory: config.signing.key_path,
-        algorithm: config.signing.algorithm,
-        maxTokenLifetimeSeconds: longestTokenLifetime(config),
-        mayCreate: newSigningKeys || !(await settings.signingKeysExist()),
+      // One at a time: of two processes with different directories, the second must find that keys exist.
+      return connection.transaction(async (tx) => {
+        await tx.query('prepare_lock', 'select pg_advisory_xact_lock(7237912384503)');
+        const { settings } = repositories(tx);
+        const store = keyfileStore({
+          directory: config.signing.key_path,
+          algorithm: config.signing.algorithm,
+          maxTokenLifetimeSeconds: longestTokenLifetime(config),
+          mayCreate: newSigningKeys || !(await settings.signingKeysExist()),
+        });
+        await store.load();
+        await settings.noteSigningKeys();
+        return { keyStore: store, dcrMode: (await settings.dcrMode()) ?? config.dcr.mode };
       });
-      await store.load();
-      await settings.noteSigningKeys();
-      return { keyStore: store, dcrMode: (await settings.dcrMode()) ?? config.dcr.mode };
     });
     const keyring = createKeyring({ store: keyStore, clock: { now: () => new Date() } });
     await keyring.reload();

@@ -10,9 +10,9 @@ const https = /^https:\/\/([A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?|\[[0-9A-Fa-
 const privateUse = /^([a-z][a-z0-9+.-]*):(?!$)/;
 const printable = /^[\x21\x24-\x3b\x3d\x3f-\x5b\x5d\x5f\x61-\x7a\x7e]+$/;
 
-/** Schemes a browser runs, reads from disk or treats specially: never a redirect target. */
+/** Schemes that a browser or the system runs, opens or treats specially: never a redirect target (nor is `ms-*`). */
 const forbiddenSchemes = new Set(
-  'javascript data vbscript blob file filesystem about view-source ws wss ftp http https mailto tel sms intent content jar chrome chrome-extension moz-extension resource'.split(
+  'javascript data vbscript blob file filesystem about view-source ws wss ftp http https mailto tel sms intent content jar chrome chrome-extension moz-extension resource shell ssh smb ldap ldaps search-ms android-app'.split(
     ' ',
   ),
 );
@@ -26,7 +26,7 @@ export const redirectKind = (uri: string): RedirectKind | undefined => {
   const local = loopback.exec(uri);
   if (local) return isPort(local[2]) ? 'loopback' : undefined;
   const scheme = privateUse.exec(uri)?.[1];
-  return scheme !== undefined && !forbiddenSchemes.has(scheme) ? 'private-use' : undefined;
+  return scheme !== undefined && !forbiddenSchemes.has(scheme) && !scheme.startsWith('ms-') ? 'private-use' : undefined;
 };
 
 /**

@@ -53,6 +53,8 @@ export const openDatabase = (options: DatabaseOptions): Database => {
     // The server gives up on its own as well, so that a statement nobody waits for does not go on.
     statement_timeout: options.queryTimeoutMs ?? 900,
     query_timeout: options.queryTimeoutMs ?? 900,
+    // A process cut off in the middle of a transaction must not keep its locks until TCP gives up.
+    idle_in_transaction_session_timeout: Math.max(3_000, (options.queryTimeoutMs ?? 0) * 2),
     keepAlive: true,
   });
   // A connection that breaks while idle is reported here and replaced by the pool; unheard, it would end the process.
@@ -85,7 +87,7 @@ export const openDatabase = (options: DatabaseOptions): Database => {
       const connection = await timed('connect', () => pool.connect());
       let broken: Error | undefined;
       try {
-        await timed('begin', () => connection.query('begin'));
+        await timed('begin', () => connection.query('begin isolation level read committed'));
         const result = await work(on(connection));
         await timed('commit', () => connection.query('commit'));
         return result;

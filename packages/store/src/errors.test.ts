@@ -14,6 +14,8 @@ test('a database that is away, starting, stopping or full is StoreUnavailable, w
     '57P01', // admin shutdown
     '57P03', // cannot connect now
     '53300', // too many connections
+    '40P01', // deadlock detected
+    '40001', // serialization failure
     '57014', // statement timeout
     '55P03', // lock not available
     '25006', // read-only: a standby after a failover
@@ -54,7 +56,6 @@ test('a fault of ours stays what it was: retrying would not help', () => {
     coded('42P01', 'relation does not exist'),
     coded('22P02', 'invalid input syntax, timeout in its text'),
     coded('23514'),
-    coded('40001'),
     new Error('something else'),
     new TypeError('x is not a function'),
   ])

@@ -20,9 +20,9 @@ export class ReferenceGone extends Error {
 
 type Coded = { code?: string; constraint?: string; message?: string };
 
-/** Node's and PostgreSQL's codes for a server that is away, starting, stopping or out of connections. */
+/** Node's and PostgreSQL's codes for what passes: a server away, starting, stopping or full, a deadlock it resolved. */
 const unavailable =
-  /^(ECONNREFUSED|ECONNRESET|EPIPE|ENOTFOUND|ETIMEDOUT|EHOSTUNREACH|EAI_AGAIN|ENETUNREACH|08...|57P0.|53...|57014|55P03|25006)$/;
+  /^(40P01|40001|ECONNREFUSED|ECONNRESET|EPIPE|ENOTFOUND|ETIMEDOUT|EHOSTUNREACH|EAI_AGAIN|ENETUNREACH|08...|57P0.|53...|57014|55P03|25006)$/;
 const unavailableText = /timeout|terminated|Connection ended|not queryable|Cannot use a pool/i;
 
 /** Turns a driver's error into ours, so that nothing above the store knows the driver. */

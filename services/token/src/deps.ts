@@ -61,6 +61,7 @@ export const createTokenPlane = async (options: TokenPlaneOptions) => {
 
   return {
     ...options,
+    reloadKeys,
     issuer,
     basePath: new URL(issuer).pathname.replace(/\/$/, ''),
     steps: options.steps ?? [],

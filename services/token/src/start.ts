@@ -62,11 +62,13 @@ export const startTokenService = async (options: TokenServiceOptions): Promise<T
   }, partitionIntervalMs);
   partitions.unref();
 
+  let keyReload: NodeJS.Timeout | undefined;
   let draining = false;
   const opened: HttpServer[] = [];
   const close = async (): Promise<void> => {
     await Promise.all(opened.map((app) => drain(app, config.server.shutdown_wait * 1000)));
     clearInterval(partitions);
+    clearInterval(keyReload);
     await feed.stop();
     await database.end();
   };
@@ -74,6 +76,11 @@ export const startTokenService = async (options: TokenServiceOptions): Promise<T
   try {
     const plane = await createTokenPlane({ ...options, database, feed, version, draining: () => draining });
     await feed.start();
+    // The key files are no part of any transaction, so a rotation may go unannounced: they are read again at the pace at
+    // which a lost announcement is made up for.
+    await plane.reloadKeys();
+    keyReload = setInterval(plane.reloadKeys, config.changes.reconcile_interval * 1000);
+    keyReload.unref();
     const app = await createTokenApp(plane);
     opened.push(app);
     const loopbackOnly = isLocalhostIssuer(config.server.issuer);

@@ -78,6 +78,25 @@ export const consentGrants = (db: Queryable) => ({
     return rows.map(toConsentGrant);
   },
 
+  /**
+   * Locks the consents of a client or a resource before their families are ended and they are deleted: everybody locks
+   * in the order user, consent, family.
+   */
+  async lockOf(of: { clientId: string } | { resourceId: string }): Promise<void> {
+    if ('clientId' in of)
+      await db.query(
+        'consent_lock_of_client',
+        'select 1 from consent_grants where client_id = $1 order by id for update',
+        [of.clientId],
+      );
+    else
+      await db.query(
+        'consent_lock_of_resource',
+        'select 1 from consent_grants where resource_id = $1 order by id for update',
+        [of.resourceId],
+      );
+  },
+
   /** Waits for redemptions under way; none that comes later succeeds. So it comes first in its transaction. */
   async revoke(id: string, now: Date): Promise<ConsentGrant | undefined> {
     if (!isUuid(id)) return undefined;

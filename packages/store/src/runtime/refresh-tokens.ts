@@ -57,7 +57,7 @@ export const refreshTokens = (db: Queryable) => ({
   /**
    * Spends a token and writes its successor and the issuance, in one statement. True for exactly one caller.
    * Family, user and consent are locked for sharing: a revocation that came first is seen here, one that comes later
-   * waits for us.
+   * waits for us. Everybody locks in the order user, consent, family, or they would wait for each other.
    */
   async spend(spending: Spending): Promise<boolean> {
     const { issuance, successor } = spending;
@@ -86,7 +86,7 @@ const spend = `
       join consent_grants g on g.id = f.consent_grant_id
      where f.id = $2 and f.revoked_at is null and u.status = 'active' and u.epoch = f.user_epoch
        and g.revoked_at is null and g.epoch = f.consent_epoch
-       for share of f, u, g
+       for share of u, g, f
   ), spent as (
     update refresh_tokens t set spent_at = $3, successor_hash = $4
       from family where t.token_hash = $1 and t.family_id = family.id and t.spent_at is null

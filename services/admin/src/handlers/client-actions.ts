@@ -24,6 +24,7 @@ export const clientActionHandlers = ({
 
   revoke: ({ params, ...actor }) =>
     store.transaction(async (tx) => {
+      await tx.consentGrants.lockOf({ clientId: params.id });
       const revokedFamilies = await tx.tokenFamilies.revokeAll({ clientId: params.id }, 'client_revoked', actor.now);
       await tx.revocationMarkers.set('client', params.id, actor.now);
       return move(tx, params.id, 'revoke', actor, { revoked_families: revokedFamilies });

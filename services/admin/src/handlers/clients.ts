@@ -98,6 +98,7 @@ export const clientHandlers = ({
         throw conflict(
           `The client holds ${live.families} live token families and ${live.tokens} machine tokens; delete it with force=true to end them.`,
         );
+      await tx.consentGrants.lockOf({ clientId: before.clientId });
       await tx.tokenFamilies.revokeAll({ clientId: before.clientId }, 'client_deleted', now);
       // Rows of issued tokens outlive the client; the marker is what makes them dead.
       await tx.revocationMarkers.set('client', before.clientId, now);

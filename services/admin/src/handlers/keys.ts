@@ -39,16 +39,20 @@ export const keyHandlers = ({ store, config, keyStore, keyring, metrics }: KeyDe
       const force = query.force || body?.force === true;
       await reload();
       const before = keyring.current().kid;
-      const rotated = await store.transaction(async (tx) => {
-        const after = await keyStore.rotate({ now, algorithm: config.signing.algorithm, force }).catch(toConflict);
-        const details = { force, before: { kid: before }, after };
-        await tx.auditEvents.insert({ ...caller, action: 'key.rotated', at: now, details });
-        await tx.changes.record('signing_key', after.kid);
-        return after;
-      });
-      metrics.keyRotations.inc();
-      await reload();
-      return rotated;
+      try {
+        const rotated = await store.transaction(async (tx) => {
+          const after = await keyStore.rotate({ now, algorithm: config.signing.algorithm, force }).catch(toConflict);
+          const details = { force, before: { kid: before }, after };
+          await tx.auditEvents.insert({ ...caller, action: 'key.rotated', at: now, details });
+          await tx.changes.record('signing_key', after.kid);
+          return after;
+        });
+        metrics.keyRotations.inc();
+        return rotated;
+      } finally {
+        // Also when the ring has moved and its announcement failed. Trouble reading it is told by the next call.
+        await reload().catch(() => {});
+      }
     },
   };
 };

@@ -85,6 +85,7 @@ export const resourceHandlers = ({ store, metrics }: { store: Store; metrics: Me
   async delete({ params, caller, now }) {
     await store.transaction(async (tx) => {
       const before = await requireResource(tx, params.id);
+      await tx.consentGrants.lockOf({ resourceId: before.id });
       const revokedFamilies = await tx.tokenFamilies.revokeAll({ resourceId: before.id }, 'resource_deleted', now);
       await tx.resources.delete(before.id);
       await recordChange(

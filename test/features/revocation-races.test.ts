@@ -69,7 +69,7 @@ test('consent given again after a revocation starts afresh; what was issued befo
 });
 
 test('refreshes and operators who end things at the same time never wait for each other in a circle', async () => {
-  for (let round = 0; round < 3; round += 1) {
+  for (let round = 0; round < 2; round += 1) {
     const user = await server.user();
     const apps = await Promise.all(Array.from({ length: 6 }, () => server.client()));
     const tokens = await Promise.all(
@@ -77,6 +77,7 @@ test('refreshes and operators who end things at the same time never wait for eac
     );
     const everything = async (tx: Repositories) => {
       await tx.users.moveEpoch(user.id);
+      await new Promise((resolve) => setTimeout(resolve, 100)); // the refreshes are waiting for the user by now
       await tx.tokenFamilies.revokeAll({ userId: user.id }, 'force_logout', server.clock.now());
     };
     const [, ...answers] = await Promise.all([

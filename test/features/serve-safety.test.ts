@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
-import { chmod, readFile, rename, rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { chmod, readFile, readlink, rename, rm } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import { test } from 'node:test';
+import { emptyDirectory } from '../support/server-process.ts';
 import { launchServer, startServer } from '../support/started-server.ts';
 
 test('lost signing keys are not replaced in silence, neither at start nor on SIGHUP', async () => {
@@ -68,4 +69,18 @@ test('a server whose embedded database is gone ends, and the next start recovers
   assert.match(first.process.stderr(), /embedded database has ended/);
   const second = await startServer({ directory, ports });
   await second.stop();
+});
+
+test('deleting the data directory starts anew, also where the database had to live elsewhere', async () => {
+  const home = await emptyDirectory();
+  await chmod(home, 0o700); // as root, PostgreSQL's account cannot pass this
+  const first = await startServer({ directory: home });
+  const { ports } = first;
+  await first.stop();
+  await rm(join(home, 'data'), { recursive: true });
+  const second = await startServer({ directory: home, ports });
+  assert.match(second.process.stdout(), /shown this once/);
+  await second.stop();
+  const elsewhere = await readlink(join(home, 'data/postgres')).catch(() => undefined);
+  if (elsewhere !== undefined) await rm(dirname(elsewhere), { recursive: true });
 });

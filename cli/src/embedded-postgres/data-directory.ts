@@ -62,10 +62,20 @@ async function placeElsewhere(dataDir: string, directory: string, blocked: strin
   const name = createHash('sha256').update(dataDir).digest('hex').slice(0, 12);
   const home = join(ELSEWHERE, name);
   await makePassable(home);
+  await setAside(join(home, 'postgres'), dataDir);
   await rm(dataDir, { force: true });
   await symlink(join(home, 'postgres'), dataDir);
   await handOver(join(home, 'postgres'), account);
   return join(home, 'postgres');
+}
+
+/**
+ * Data of a directory that was deleted, link and password with it, cannot be opened any more and must not stand in the
+ * way of a new start. It is moved aside, never deleted.
+ */
+async function setAside(directory: string, dataDir: string): Promise<void> {
+  if (existsSync(directory) && !existsSync(`${dataDir}.password`))
+    await rename(directory, `${directory}.left-${Date.now()}`);
 }
 
 /** Makes a directory, and its parent under /var/lib, that everyone may pass whatever our umask. */

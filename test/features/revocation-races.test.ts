@@ -50,6 +50,14 @@ for (const [what, revoke] of Object.entries({
   });
 }
 
+test('a repeated refresh while a revocation is under way gives nothing', async () => {
+  const user = await server.user();
+  const app = await server.client();
+  const tokens = await app.authorize({ user, scope: 'tools/read', resource: resource.uri });
+  ok(await app.refresh(tokens.refresh_token));
+  denied(await whileRevoking(everythingOf(user.id), () => app.refresh(tokens.refresh_token, {}, 1)), 'invalid_grant');
+});
+
 test('a code of a session that was ended a moment later is dead with the session', async () => {
   const user = await server.user();
   const app = await server.client();

@@ -28,7 +28,6 @@ export type HeldRefreshToken = {
 export type Spending = {
   tokenHash: Buffer;
   familyId: string;
-  now: Date;
   successor: { hash: Buffer; expiresAt: Date };
   issuance: Issuance;
 };
@@ -54,52 +53,70 @@ export const refreshTokens = (db: Queryable) => ({
     return rows.map(toHeld)[0];
   },
 
-  /**
-   * Spends a token and writes its successor and the issuance, in one statement. True for exactly one caller.
-   * Family, user and consent are locked for sharing: a revocation that came first is seen here, one that comes later
-   * waits for us. Everybody locks in the order user, consent, family, or they would wait for each other.
-   */
-  async spend(spending: Spending): Promise<boolean> {
-    const { issuance, successor } = spending;
-    const { rows } = await db.query<{ spent: number }>('refresh_spend', spend, [
-      spending.tokenHash,
-      spending.familyId,
-      spending.now,
+  /** Spends a token and writes its successor and the issuance, in one statement. True for exactly one caller. */
+  async spend({ tokenHash, familyId, successor, issuance }: Spending): Promise<boolean> {
+    const { rows } = await db.query<{ done: number }>('refresh_spend', spend, [
+      ...issuanceValues(familyId, issuance),
+      tokenHash,
       successor.hash,
       successor.expiresAt,
-      issuance.id,
-      issuance.resource,
-      issuance.scopes,
-      issuance.expiresAt,
-      issuance.agentId ?? null,
-      issuance.dpopJkt ?? null,
     ]);
-    return rows[0]?.spent === 1;
+    return rows[0]?.done === 1;
+  },
+
+  /** Writes the issuance of a repeated refresh. False when the family was ended meanwhile. */
+  async repeat(familyId: string, issuance: Issuance): Promise<boolean> {
+    const values = issuanceValues(familyId, issuance);
+    const { rows } = await db.query<{ done: number }>('refresh_repeat', repeat, values);
+    return rows[0]?.done === 1;
   },
 });
 
-const spend = `
-  with family as (
+/**
+ * The family ($1), if it may still be used. Family, user and consent are locked for sharing: a revocation that came first
+ * is seen here, one that comes later waits for us. Everybody locks in the order user, consent, family, or they would wait
+ * for each other.
+ */
+const liveFamily = `family as (
     select f.id, f.client_id, f.user_id, f.consent_grant_id, f.resource_id
       from token_families f
       join users u on u.id = f.user_id
       join consent_grants g on g.id = f.consent_grant_id
-     where f.id = $2 and f.revoked_at is null and u.status = 'active' and u.epoch = f.user_epoch
+     where f.id = $1 and f.revoked_at is null and u.status = 'active' and u.epoch = f.user_epoch
        and g.revoked_at is null and g.epoch = f.consent_epoch
        for share of u, g, f
-  ), spent as (
-    update refresh_tokens t set spent_at = $3, successor_hash = $4
-      from family where t.token_hash = $1 and t.family_id = family.id and t.spent_at is null
-    returning family.id, family.client_id, family.user_id, family.consent_grant_id, family.resource_id
-  ), successor as (
-    insert into refresh_tokens (token_hash, family_id, issued_at, expires_at) select $4, id, $3, $5 from spent
-  ), issuance as (
+  )`;
+
+/** The issuance ($2 to $8) of the family that `source` yields. */
+const issuanceOf = (source: 'family' | 'spent'): string => `issuance as (
     insert into issuances (id, grant_type, client_id, subject, subject_user_id, resource_id, resource, scopes, issued_at,
         expires_at, family_id, consent_grant_id, consent_client_id, agent_id, dpop_jkt)
-    select $6, 'refresh_token', client_id, user_id::text, user_id, resource_id, $7, $8, $3, $9, id, consent_grant_id,
-           client_id, $10, $11 from spent
-  )
-  select count(*)::int as spent from spent`;
+    select $2, 'refresh_token', client_id, user_id::text, user_id, resource_id, $3, $4, $5, $6, id, consent_grant_id,
+           client_id, $7, $8 from ${source}
+  )`;
+
+const issuanceValues = (familyId: string, issuance: Issuance): unknown[] => [
+  familyId,
+  issuance.id,
+  issuance.resource,
+  issuance.scopes,
+  issuance.issuedAt,
+  issuance.expiresAt,
+  issuance.agentId ?? null,
+  issuance.dpopJkt ?? null,
+];
+
+const spend = `
+  with ${liveFamily}, spent as (
+    update refresh_tokens t set spent_at = $5, successor_hash = $10
+      from family where t.token_hash = $9 and t.family_id = family.id and t.spent_at is null
+    returning family.id, family.client_id, family.user_id, family.consent_grant_id, family.resource_id
+  ), successor as (
+    insert into refresh_tokens (token_hash, family_id, issued_at, expires_at) select $10, id, $5, $11 from spent
+  ), ${issuanceOf('spent')}
+  select count(*)::int as done from spent`;
+
+const repeat = `with ${liveFamily}, ${issuanceOf('family')} select count(*)::int as done from family`;
 
 /** Families: everything one authorization produced, and what ends it. */
 export const tokenFamilies = (db: Queryable) => ({

@@ -8,7 +8,7 @@ import {
   parseScope,
   sameResource,
 } from '@authserver/oauth';
-import type { HeldRefreshToken, IssuanceWriter, Store } from '@authserver/store';
+import type { HeldRefreshToken, Issuance, Store } from '@authserver/store';
 import { z } from 'zod';
 import type { Lookups } from '../lookups.ts';
 import { offeredScopes } from '../scopes.ts';
@@ -19,7 +19,6 @@ import { defineGrant } from './grant.ts';
 
 export type RefreshTokenDeps = {
   store: Pick<Store, 'refreshTokens'>;
-  issuances: IssuanceWriter;
   lookups: Lookups;
   replays: Replays;
   secrets: Secrets;
@@ -32,7 +31,7 @@ export type RefreshTokenDeps = {
  * A repeat within `oauth.refresh_reuse_window` by the same client gets the same successor, on any pod: a lost answer or
  * two tabs must not log anybody out. Once the successor was used, or the window is over, a repeat is a theft.
  */
-export const refreshToken = ({ store, issuances, lookups, replays, secrets, config }: RefreshTokenDeps) => {
+export const refreshToken = ({ store, lookups, replays, secrets, config }: RefreshTokenDeps) => {
   /** The successor's hash matches unless `session.secret` was changed since: then the window is simply over. */
   const isRepeat = (token: HeldRefreshToken, successorHash: Buffer, now: Date): boolean =>
     token.spentAt !== undefined &&
@@ -76,6 +75,9 @@ export const refreshToken = ({ store, issuances, lookups, replays, secrets, conf
       const scopes = asked ?? grantable;
       if (scopes.length === 0) throw invalidScope('Nothing of the granted scope is left.', 'scope_empty');
 
+      const writeRepeat = async (issuance: Issuance): Promise<void> => {
+        if (!(await store.refreshTokens.repeat(held.familyId, issuance))) throw invalidGrant('refresh_family_revoked');
+      };
       return {
         grantType: 'refresh_token',
         client,
@@ -89,11 +91,10 @@ export const refreshToken = ({ store, issuances, lookups, replays, secrets, conf
         ttlSeconds: config.dcr.default_token_expiry,
         refreshToken: successor,
         async commit(issuance) {
-          if (repeat) return issuances.write(issuance);
+          if (repeat) return writeRepeat(issuance);
           const spent = await store.refreshTokens.spend({
             tokenHash: hash,
             familyId: held.familyId,
-            now,
             successor: {
               hash: successorHash,
               expiresAt: earlier(after(now, config.dcr.default_refresh_expiry), held.familyExpiresAt),
@@ -104,7 +105,7 @@ export const refreshToken = ({ store, issuances, lookups, replays, secrets, conf
           // Somebody was faster. If it was the same client a moment ago, both get the same successor.
           const fresh = await store.refreshTokens.find(hash);
           if (!fresh || fresh.familyRevoked || !fresh.userActive) throw invalidGrant('refresh_family_revoked');
-          if (isRepeat(fresh, successorHash, now)) return issuances.write(issuance);
+          if (isRepeat(fresh, successorHash, now)) return writeRepeat(issuance);
           await replays.refreshReused(fresh, now);
           throw invalidGrant('refresh_reused');
         },

@@ -23,7 +23,8 @@ test('the defaults are those of RFC 7591 §2, and unknown members are ignored', 
     redirect_uris,
     grant_types: ['authorization_code', 'refresh_token'],
     token_endpoint_auth_method: 'client_secret_basic',
-    application_type: 'web',
+    dpop_bound_access_tokens: false,
+    require_pushed_authorization_requests: false,
     agent: false,
     agent_description: '',
   });
@@ -60,7 +61,11 @@ const refused: [name: string, metadata: unknown, problem: RegExp][] = [
   ],
   ['code without the grant', { grant_types: ['client_credentials'], response_types: ['code'] }, /need each other/],
   ['the grant without code', { redirect_uris, response_types: [] }, /need each other/],
-  ['a private-use scheme on the web', { redirect_uris: ['com.example.app:/cb'] }, /application_type native/],
+  [
+    'a private-use scheme of what calls itself web',
+    { redirect_uris: ['com.example.app:/cb'], application_type: 'web' },
+    /application_type native/,
+  ],
   ['a dangerous redirect URI', { redirect_uris: ['javascript:alert(1)'] }, /^redirect_uris.0$/],
   ['a repeated redirect URI', { redirect_uris: [...redirect_uris, ...redirect_uris] }, /^redirect_uris$/],
   [
@@ -72,7 +77,7 @@ const refused: [name: string, metadata: unknown, problem: RegExp][] = [
   ['an unknown grant', { redirect_uris, grant_types: ['password'] }, /^grant_types.0$/],
   [
     'an unknown method',
-    { redirect_uris, token_endpoint_auth_method: 'private_key_jwt' },
+    { redirect_uris, token_endpoint_auth_method: 'tls_client_auth' },
     /^token_endpoint_auth_method$/,
   ],
   ['a blank name', { redirect_uris, client_name: '  ' }, /^client_name$/],

@@ -17,11 +17,54 @@ export const errorStatus = {
   invalid_client_metadata: 400, // RFC 7591 §3.2.2
   request_not_supported: 400, // RFC 9101 §6.3
   request_uri_not_supported: 400, // RFC 9101 §6.3
+  invalid_dpop_proof: 400, // RFC 9449 §5
+  use_dpop_nonce: 400, // RFC 9449 §8
+  invalid_token: 401, // RFC 6750 §3.1, RFC 7592 §2
+  login_required: 400, // OpenID Connect Core §3.1.2.6, by redirect
+  interaction_required: 400, // OpenID Connect Core §3.1.2.6, by redirect
+  consent_required: 400, // OpenID Connect Core §3.1.2.6, by redirect
+  unmet_authentication_requirements: 400, // RFC 9470 §5, by redirect
+  authorization_pending: 400, // RFC 8628 §3.5
+  slow_down: 400, // RFC 8628 §3.5; with status 429 for a limit
+  expired_token: 400, // RFC 8628 §3.5
   not_found: 404,
   method_not_allowed: 405, // RFC 9110 §15.5.6
 } as const;
 
 export type ErrorCode = keyof typeof errorStatus;
+
+const rfc = (number: number, section: string): string =>
+  `https://www.rfc-editor.org/rfc/rfc${number}#section-${section}`;
+
+/** Where each code is defined, for whoever meets it in an answer. */
+export const errorDocument: { readonly [code in ErrorCode]?: string } = {
+  invalid_request: rfc(6749, '5.2'),
+  invalid_client: rfc(6749, '5.2'),
+  invalid_grant: rfc(6749, '5.2'),
+  unauthorized_client: rfc(6749, '5.2'),
+  unsupported_grant_type: rfc(6749, '5.2'),
+  invalid_scope: rfc(6749, '5.2'),
+  unsupported_response_type: rfc(6749, '4.1.2.1'),
+  access_denied: rfc(6749, '4.1.2.1'),
+  server_error: rfc(6749, '4.1.2.1'),
+  temporarily_unavailable: rfc(6749, '4.1.2.1'),
+  invalid_target: rfc(8707, '2'),
+  invalid_redirect_uri: rfc(7591, '3.2.2'),
+  invalid_client_metadata: rfc(7591, '3.2.2'),
+  request_not_supported: rfc(9101, '6.3'),
+  request_uri_not_supported: rfc(9101, '6.3'),
+  invalid_dpop_proof: rfc(9449, '5'),
+  use_dpop_nonce: rfc(9449, '8'),
+  invalid_token: rfc(6750, '3.1'),
+  login_required: 'https://openid.net/specs/openid-connect-core-1_0.html#AuthError',
+  interaction_required: 'https://openid.net/specs/openid-connect-core-1_0.html#AuthError',
+  consent_required: 'https://openid.net/specs/openid-connect-core-1_0.html#AuthError',
+  unmet_authentication_requirements: rfc(9470, '5'),
+  authorization_pending: rfc(8628, '3.5'),
+  slow_down: rfc(8628, '3.5'),
+  expired_token: rfc(8628, '3.5'),
+  method_not_allowed: rfc(9110, '15.5.6'),
+};
 
 /**
  * An error a client may see.
@@ -41,11 +84,11 @@ export class OAuthError extends Error {
     code: ErrorCode,
     description: string,
     reason?: DenialReason,
-    options: { headers?: Record<string, string>; cause?: unknown } = {},
+    options: { status?: number; headers?: Record<string, string>; cause?: unknown } = {},
   ) {
     super(`${code}: ${description}`, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
-    this.status = errorStatus[code];
+    this.status = options.status ?? errorStatus[code];
     this.description = toErrorText(description);
     this.reason = reason;
     this.headers = options.headers ?? {};
@@ -56,15 +99,22 @@ export class OAuthError extends Error {
 export const toErrorText = (text: string): string =>
   text.replace(/["\\]/g, "'").replace(/[^\x20-\x21\x23-\x5b\x5d-\x7e]/g, '?');
 
+/** The names of repeated parameters, as far as they are plain words; they come from a stranger and may end up on a page. */
+export const repeatedParameters = (names: readonly string[]): string => {
+  const plain = names.filter((name) => /^[a-z_]{1,40}$/.test(name)).slice(0, 5);
+  return plain.length === 0 ? 'A request parameter is repeated.' : `A parameter is repeated: ${plain.join(', ')}.`;
+};
+
 export const invalidRequest = (description: string, reason: DenialReason = 'invalid_request'): OAuthError =>
   new OAuthError('invalid_request', description, reason);
 
 /**
  * One text for an unknown client, a wrong secret and a suspended client, so that ids cannot be probed.
- * The challenge goes with every 401 (RFC 9110 §11.6.1); RFC 6749 §5.2 demands it when Basic was tried.
+ * The challenge goes with every 401 (RFC 9110 §11.6.1); RFC 6749 §5.2 demands it when Basic was tried. Another text is
+ * for what a stranger knows anyway, or for whoever has proven to be the client.
  */
-export const invalidClient = (reason: DenialReason): OAuthError =>
-  new OAuthError('invalid_client', 'Client authentication failed.', reason, {
+export const invalidClient = (reason: DenialReason, description = 'Client authentication failed.'): OAuthError =>
+  new OAuthError('invalid_client', description, reason, {
     headers: { 'www-authenticate': 'Basic realm="authserver", charset="UTF-8"' },
   });
 

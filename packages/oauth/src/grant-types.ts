@@ -5,6 +5,7 @@ export const grantTypes = [
   'client_credentials', // RFC 6749 §4.4
   'urn:ietf:params:oauth:grant-type:token-exchange', // RFC 8693 §2.1
   'urn:ietf:params:oauth:grant-type:jwt-bearer', // RFC 7523 §2.1
+  'urn:ietf:params:oauth:grant-type:device_code', // RFC 8628 §3.4
 ] as const;
 
 export type GrantType = (typeof grantTypes)[number];
@@ -17,3 +18,7 @@ export const machineGrantTypes: readonly GrantType[] = [
   'urn:ietf:params:oauth:grant-type:token-exchange',
   'urn:ietf:params:oauth:grant-type:jwt-bearer',
 ];
+
+/** The `response_types` that go with them (RFC 7591 §2.1). */
+export const responseTypesOf = (grantTypes: readonly GrantType[]): string[] =>
+  grantTypes.includes('authorization_code') ? ['code'] : [];

@@ -70,6 +70,7 @@ const comparisons: [registered: string, presented: string, equal: boolean][] = [
   ['com.example.app:/cb', 'com.example.app:/cb', true],
   ['com.example.app:/cb', 'com.example.app://cb', false],
   // a row that could no longer be registered gives nothing
+  ['http://localhost:65536/cb', 'http://localhost:6/cb', false],
   ['javascript:alert(1)', 'javascript:alert(1)', false],
 ];
 

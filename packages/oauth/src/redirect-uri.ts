@@ -21,8 +21,10 @@ export type RedirectKind = 'https' | 'loopback' | 'private-use';
 
 /** What kind of redirect URI this is, or `undefined` when it may not be registered at all (RFC 6749 §3.1.2, RFC 8252 §7). */
 export const redirectKind = (uri: string): RedirectKind | undefined => {
-  if (uri.length > 2000 || !printable.test(uri) || !URL.canParse(uri)) return undefined;
-  if (https.test(uri)) return 'https';
+  const parsed = uri.length <= 2000 && printable.test(uri) ? URL.parse(uri) : null;
+  if (!parsed) return undefined;
+  const host = https.exec(uri)?.[1];
+  if (host !== undefined) return parsed.hostname === host.toLowerCase() ? 'https' : undefined; // 127.1 is 127.0.0.1 to a browser
   const local = loopback.exec(uri);
   if (local) return isPort(local[2]) ? 'loopback' : undefined;
   const scheme = privateUse.exec(uri)?.[1];
@@ -39,19 +41,33 @@ export const isRegisteredRedirectUri = (registered: readonly string[], presented
   if (!wanted || redirectKind(presented) === undefined) return false;
   return registered.some((uri) => {
     const known = loopback.exec(uri);
-    return known !== null && known[1] === wanted[1] && (known[3] ?? '') === (wanted[3] ?? '');
+    return (
+      known !== null &&
+      redirectKind(uri) !== undefined &&
+      known[1] === wanted[1] &&
+      (known[3] ?? '') === (wanted[3] ?? '')
+    );
   });
 };
 
 /** Adds our response parameters once, keeping a query the client registered and dropping its copies of our names. */
 export const withResponseParams = (redirectUri: string, params: Record<string, string | undefined>): string => {
-  const [base = '', query = ''] = splitOnce(redirectUri, '?');
-  const kept = query.split('&').filter((pair) => pair !== '' && !Object.hasOwn(params, splitOnce(pair, '=')[0] ?? ''));
+  const clean = withoutResponseParams(redirectUri, Object.keys(params));
   const ours = Object.entries(params).flatMap(([name, value]) =>
     value === undefined ? [] : [`${encodeURIComponent(name)}=${encodeURIComponent(value)}`],
   );
-  return `${base}?${[...kept, ...ours].join('&')}`;
+  return `${clean}${clean.includes('?') ? '&' : '?'}${ours.join('&')}`;
 };
+
+/** A redirect URI without what a response would add: a client that registered `?code=…` must not read it as our answer. */
+export const withoutResponseParams = (redirectUri: string, names: readonly string[]): string => {
+  const [base = '', query = ''] = splitOnce(redirectUri, '?');
+  const kept = query.split('&').filter((pair) => pair !== '' && !names.includes(nameOf(pair)));
+  return kept.length > 0 ? `${base}?${kept.join('&')}` : base;
+};
+
+/** The name as a form reader sees it: `c%6Fde` is `code`. */
+const nameOf = (pair: string): string => [...new URLSearchParams(pair).keys()][0] ?? '';
 
 const splitOnce = (text: string, separator: string): [string, string] => {
   const at = text.indexOf(separator);

@@ -1,8 +1,8 @@
-const absoluteUri = /^([A-Za-z][A-Za-z0-9+.-]*):\/\/([^/?#\s\\]+)(\/[^?#\s\\]*)?(\?[^#\s\\]*)?$/;
+const absoluteUri = /^([A-Za-z][A-Za-z0-9+.-]*):\/\/([^/?#@\s\\]+)(\/[^?#\s\\]*)?(\?[^#\s\\]*)?$/;
 
 /**
  * The identity of a resource indicator (RFC 8707 §2): scheme and host in lower case, an empty path as `/`, all else byte
- * for byte. `undefined` when the value is not an absolute URI without fragment.
+ * for byte. `undefined` when the value is not an absolute URI without fragment and user info.
  */
 export const resourceKey = (uri: string): string | undefined => {
   const match = absoluteUri.exec(uri);

@@ -25,6 +25,9 @@ export const parseScope = (scope: string | undefined): string[] | undefined => {
   return scopes.length === 0 ? undefined : scopes;
 };
 
+export const asksOfflineAccess = (scope: string | undefined): boolean =>
+  (scope ?? '').split(' ').includes(offlineAccess);
+
 export const formatScope = (scopes: readonly string[]): string => scopes.join(' ');
 
 export const includesAll = (held: readonly string[], wanted: readonly string[]): boolean =>

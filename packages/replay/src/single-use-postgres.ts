@@ -1,0 +1,109 @@
+import { createHash } from 'node:crypto';
+import { temporarilyUnavailable } from '@authserver/oauth';
+import { keptForMs, type SingleUse, type SingleUseKind } from './single-use.ts';
+import type { Statements } from './statements.ts';
+
+type Waiting = {
+  kind: SingleUseKind;
+  keyHash: Buffer;
+  expiresAt: Date;
+  resolve: (won: boolean) => void;
+  reject: (error: unknown) => void;
+};
+
+/**
+ * Single use in PostgreSQL: the primary key decides the race.
+ *
+ * Group commit, as for issuances: while statements are in flight the next claims gather and go out together when one
+ * returns. No timer, so an idle server adds no delay. When the database does not answer, those who wait behind are
+ * refused with the batch that failed, instead of each waiting as long again.
+ */
+export const singleUseInPostgres = (
+  db: Statements,
+  now: () => Date,
+  limits = { queue: 8192, batch: 256, inFlight: 2 },
+): SingleUse => {
+  const queue: Waiting[] = [];
+  let inFlight = 0;
+  let scheduled = false;
+
+  const flush = (): void => {
+    scheduled = false;
+    while (queue.length > 0 && inFlight < limits.inFlight) {
+      const batch = queue.splice(0, limits.batch);
+      inFlight += 1;
+      claimTogether(db, now(), batch)
+        .catch((error: unknown) => {
+          for (const waiting of [...batch, ...queue.splice(0)]) waiting.reject(error);
+        })
+        .finally(() => {
+          inFlight -= 1;
+          flush();
+        });
+    }
+  };
+
+  return {
+    claim: (kind, key, expiresAt) =>
+      new Promise<boolean>((resolve, reject) => {
+        if (queue.length >= limits.queue) {
+          reject(temporarilyUnavailable(new Error('too many claims are waiting to be recorded')));
+          return;
+        }
+        queue.push({ kind, keyHash: createHash('sha256').update(key).digest(), expiresAt, resolve, reject });
+        if (!scheduled && inFlight < limits.inFlight) {
+          scheduled = true;
+          setImmediate(flush);
+        }
+      }),
+  };
+};
+
+/**
+ * One statement for many claims. A row cannot be touched twice in it, so of equal claims only the first is sent: it wins
+ * or loses like any other, and the rest have lost either way. Rows are taken in one order everywhere, so that two batches
+ * with several keys in common wait for each other instead of deadlocking.
+ */
+const claimTogether = async (db: Statements, now: Date, batch: readonly Waiting[]): Promise<void> => {
+  const first = new Map<string, Waiting>();
+  for (const waiting of batch) {
+    const id = identify(waiting.kind, waiting.keyHash);
+    if (!first.has(id)) first.set(id, waiting);
+  }
+  const asked = [...first.values()];
+  const { rows } = await db.query(
+    'single_use_claim_many',
+    `insert into single_use (kind, key_hash, expires_at)
+     select kind, key_hash, expires_at from unnest($1::text[], $2::bytea[], $3::timestamptz[]) as claim (kind, key_hash, expires_at)
+      order by kind, key_hash
+     on conflict (kind, key_hash) do update set expires_at = excluded.expires_at where single_use.expires_at <= $4
+     returning kind, key_hash`,
+    [
+      asked.map(({ kind }) => kind),
+      asked.map(({ keyHash }) => keyHash),
+      asked.map(({ expiresAt }) => new Date(now.getTime() + keptForMs(expiresAt, now))),
+      now,
+    ],
+  );
+  const won = new Set(rows.map(({ kind, key_hash }) => identify(kind as string, key_hash as Buffer)));
+  for (const waiting of batch) {
+    const id = identify(waiting.kind, waiting.keyHash);
+    waiting.resolve(won.has(id) && first.get(id) === waiting);
+  }
+};
+
+const identify = (kind: string, keyHash: Buffer): string => `${kind} ${keyHash.toString('base64')}`;
+
+/** Pods do not agree on the time to the second: a row is deleted only when it is over on every clock. */
+const graceMs = 60_000;
+
+/** Deletes at most `limit` claims that are over and returns how many went; rows another pod is at are skipped. */
+export const deleteExpiredClaims = async (db: Statements, now: Date, limit: number): Promise<number> => {
+  const { rowCount } = await db.query(
+    'single_use_delete_expired',
+    `delete from single_use where (kind, key_hash) in (
+       select kind, key_hash from single_use where expires_at < $1 order by expires_at limit $2 for update skip locked)`,
+    [new Date(now.getTime() - graceMs), limit],
+  );
+  return rowCount;
+};

@@ -1,5 +1,10 @@
 import { changes } from './control/changes.ts';
+import { clientDocuments } from './control/client-documents.ts';
+import { clientExpiry, clientTombstones } from './control/client-expiry.ts';
+import { clientRegistrations } from './control/client-registrations.ts';
+import { clientSecrets } from './control/client-secrets.ts';
 import { clients } from './control/clients.ts';
+import { initialAccessTokens } from './control/initial-access-tokens.ts';
 import { resources } from './control/resources.ts';
 import { settings } from './control/settings.ts';
 import { users } from './control/users.ts';
@@ -7,23 +12,35 @@ import type { Database, Queryable } from './db.ts';
 import { auditEvents } from './runtime/audit-events.ts';
 import { authorizationCodes } from './runtime/authorization-codes.ts';
 import { browserSessions } from './runtime/browser-sessions.ts';
+import { connectionEvents } from './runtime/connection-events.ts';
 import { consentGrants } from './runtime/consent-grants.ts';
+import { deviceCodes } from './runtime/device-codes.ts';
 import { issuances, revocationMarkers } from './runtime/issuances.ts';
+import { pushedRequests } from './runtime/pushed-requests.ts';
 import { refreshTokens, tokenFamilies } from './runtime/refresh-tokens.ts';
 
 /** All repositories over one connection: the pool, or a transaction. */
 export const repositories = (db: Queryable) => ({
   changes: changes(db),
   clients: clients(db),
+  clientDocuments: clientDocuments(db),
+  clientSecrets: clientSecrets(db),
+  clientExpiry: clientExpiry(db),
+  clientRegistrations: clientRegistrations(db),
+  clientTombstones: clientTombstones(db),
+  initialAccessTokens: initialAccessTokens(db),
   resources: resources(db),
   settings: settings(db),
   users: users(db),
   auditEvents: auditEvents(db),
   authorizationCodes: authorizationCodes(db),
   browserSessions: browserSessions(db),
+  connectionEvents: connectionEvents(db),
   consentGrants: consentGrants(db),
+  deviceCodes: deviceCodes(db),
   issuances: issuances(db),
   revocationMarkers: revocationMarkers(db),
+  pushedRequests: pushedRequests(db),
   refreshTokens: refreshTokens(db),
   tokenFamilies: tokenFamilies(db),
 });

@@ -5,6 +5,22 @@ import { isText } from '../text.ts';
 export type ClientStatus = 'active' | 'suspended' | 'revoked';
 export type RegistrationSource = 'admin' | 'dcr' | 'cimd';
 
+/**
+ * When a user's client gets a refresh token: when it is registered for the grant; only when `offline_access` was asked
+ * for as well; or always, registered or not.
+ */
+export type RefreshTokenPolicy = 'registered' | 'offline_access' | 'always';
+
+export type ClientSecret = {
+  id: string;
+  hash: Buffer;
+  createdAt: Date;
+  /** No end unless a newer one replaces it. */
+  expiresAt: Date | undefined;
+  /** To about a minute. */
+  lastUsedAt: Date | undefined;
+};
+
 export type Client = {
   clientId: string;
   clientName: string;
@@ -20,19 +36,49 @@ export type Client = {
   cimdUrl: string | undefined;
   agent: boolean;
   agentDescription: string;
-  /** Hashes of the secrets that are valid now or until their `expiresAt`. */
-  secrets: readonly { hash: Buffer; expiresAt: Date | undefined }[];
+  /** A JWK set (RFC 7517 §5): the client's public keys, when it registered them by value. */
+  jwks: { keys: Record<string, unknown>[] } | undefined;
+  jwksUri: string | undefined;
+  /** Every token of this client must be bound to a key (RFC 9449 §5.2). */
+  dpopBoundAccessTokens: boolean;
+  /** Authorization requests of this client must be pushed (RFC 9126 §6). */
+  requirePushedAuthorizationRequests: boolean;
+  refreshTokenPolicy: RefreshTokenPolicy;
+  /** Those that are valid now or until their `expiresAt`, and perhaps some that were. */
+  secrets: readonly ClientSecret[];
   version: number;
   createdAt: Date;
   updatedAt: Date;
+  /** Who consented to it first, for a client that registered itself. */
+  firstUserId: string | undefined;
+  /** When it last got a token or a consent, to the hour. */
+  lastUsedAt: Date | undefined;
+  /** When it changed what people recognise it by; a consent from before is asked for again. */
+  identityChangedAt: Date | undefined;
 };
 
-export type NewClient = Omit<Client, 'secrets' | 'version' | 'createdAt' | 'updatedAt' | 'status'>;
+/** What not every client has; absent when it is not asked for. */
+type Demands = Pick<
+  Client,
+  'jwks' | 'jwksUri' | 'dpopBoundAccessTokens' | 'requirePushedAuthorizationRequests' | 'refreshTokenPolicy'
+>;
+
+/** What becomes of a client in time. */
+type Experience = 'firstUserId' | 'lastUsedAt' | 'identityChangedAt';
+
+export type NewClient = Omit<
+  Client,
+  'secrets' | 'version' | 'createdAt' | 'updatedAt' | 'status' | Experience | keyof Demands
+> &
+  Partial<Demands>;
 
 const columns = `client_id, client_name, redirect_uris, grant_types, response_types, token_endpoint_auth_method,
-  application_type, ceiling, status, registration_source, cimd_url, agent, agent_description, version, created_at,
-  updated_at, (select coalesce(json_agg(json_build_object('hash', encode(secret_hash, 'hex'), 'expires_at', expires_at)), '[]')
-                 from client_secrets s where s.client_id = clients.client_id) as secrets`;
+  application_type, ceiling, status, registration_source, cimd_url, agent, agent_description, jwks, jwks_uri,
+  dpop_bound_access_tokens, require_pushed_authorization_requests, refresh_token_policy, version, created_at,
+  updated_at, first_user_id, last_used_at, identity_changed_at,
+  (select coalesce(json_agg(json_build_object('id', id, 'hash', encode(secret_hash, 'hex'), 'created_at', created_at,
+            'expires_at', expires_at, 'last_used_at', last_used_at) order by created_at), '[]')
+     from client_secrets s where s.client_id = clients.client_id) as secrets`;
 
 export const clients = (db: Queryable) => ({
   async find(clientId: string): Promise<Client | undefined> {
@@ -60,8 +106,9 @@ export const clients = (db: Queryable) => ({
     const { rows } = await db.query(
       'client_insert',
       `insert into clients (client_id, client_name, redirect_uris, grant_types, response_types, token_endpoint_auth_method,
-         application_type, ceiling, registration_source, cimd_url, agent, agent_description)
-       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) returning ${columns}`,
+         application_type, ceiling, registration_source, cimd_url, agent, agent_description, jwks, jwks_uri,
+         dpop_bound_access_tokens, require_pushed_authorization_requests, refresh_token_policy)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17) returning ${columns}`,
       [
         client.clientId,
         client.clientName,
@@ -75,6 +122,11 @@ export const clients = (db: Queryable) => ({
         client.cimdUrl ?? null,
         client.agent,
         client.agentDescription,
+        client.jwks ? JSON.stringify(client.jwks) : null,
+        client.jwksUri ?? null,
+        client.dpopBoundAccessTokens ?? false,
+        client.requirePushedAuthorizationRequests ?? false,
+        client.refreshTokenPolicy ?? 'registered',
       ],
     );
     return toClient(rows[0] as Row);
@@ -85,9 +137,22 @@ export const clients = (db: Queryable) => ({
     const { rows } = await db.query(
       'client_update',
       `update clients set client_name = $3, redirect_uris = $4, grant_types = $5, ceiling = $6,
-              version = version + 1, updated_at = now()
+              jwks = $7, jwks_uri = $8, dpop_bound_access_tokens = $9, require_pushed_authorization_requests = $10,
+              refresh_token_policy = $11, version = version + 1, updated_at = now()
         where client_id = $1 and version = $2 returning ${columns}`,
-      [client.clientId, client.version, client.clientName, client.redirectUris, client.grantTypes, client.ceiling],
+      [
+        client.clientId,
+        client.version,
+        client.clientName,
+        client.redirectUris,
+        client.grantTypes,
+        client.ceiling,
+        client.jwks ? JSON.stringify(client.jwks) : null,
+        client.jwksUri ?? null,
+        client.dpopBoundAccessTokens,
+        client.requirePushedAuthorizationRequests,
+        client.refreshTokenPolicy,
+      ],
     );
     return rows.map(toClient)[0];
   },
@@ -138,6 +203,14 @@ export const clients = (db: Queryable) => ({
   },
 });
 
+type SecretJson = {
+  id: string;
+  hash: string;
+  created_at: string;
+  expires_at: string | null;
+  last_used_at: string | null;
+};
+
 const toClient = (row: Row): Client => ({
   clientId: row.client_id as string,
   clientName: row.client_name as string,
@@ -152,11 +225,22 @@ const toClient = (row: Row): Client => ({
   cimdUrl: (row.cimd_url as string | null) ?? undefined,
   agent: row.agent as boolean,
   agentDescription: row.agent_description as string,
-  secrets: (row.secrets as { hash: string; expires_at: string | null }[]).map((secret) => ({
+  jwks: (row.jwks as Client['jwks'] | null) ?? undefined,
+  jwksUri: (row.jwks_uri as string | null) ?? undefined,
+  dpopBoundAccessTokens: row.dpop_bound_access_tokens as boolean,
+  requirePushedAuthorizationRequests: row.require_pushed_authorization_requests as boolean,
+  refreshTokenPolicy: row.refresh_token_policy as RefreshTokenPolicy,
+  secrets: (row.secrets as SecretJson[]).map((secret) => ({
+    id: secret.id,
     hash: Buffer.from(secret.hash, 'hex'),
+    createdAt: new Date(secret.created_at),
     expiresAt: secret.expires_at ? new Date(secret.expires_at) : undefined,
+    lastUsedAt: secret.last_used_at ? new Date(secret.last_used_at) : undefined,
   })),
   version: row.version as number,
   createdAt: row.created_at as Date,
   updatedAt: row.updated_at as Date,
+  firstUserId: (row.first_user_id as string | null) ?? undefined,
+  lastUsedAt: (row.last_used_at as Date | null) ?? undefined,
+  identityChangedAt: (row.identity_changed_at as Date | null) ?? undefined,
 });

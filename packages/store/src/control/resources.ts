@@ -19,12 +19,18 @@ export type Resource = {
   displayName: string;
   scopes: readonly ResourceScope[];
   policy: ResourcePolicy;
+  /** Tokens for this resource must be bound to a key (RFC 9728 §2). */
+  dpopBoundAccessTokensRequired: boolean;
   version: number;
   createdAt: Date;
   updatedAt: Date;
 };
 
-const columns = `id, slug, uri, backend_kind, broker_provider_id, display_name, scopes, policy, version, created_at, updated_at`;
+export type NewResource = Omit<Resource, 'version' | 'createdAt' | 'updatedAt' | 'dpopBoundAccessTokensRequired'> &
+  Partial<Pick<Resource, 'dpopBoundAccessTokensRequired'>>;
+
+const columns = `id, slug, uri, backend_kind, broker_provider_id, display_name, scopes, policy,
+  dpop_bound_access_tokens_required, version, created_at, updated_at`;
 
 export const resources = (db: Queryable) => ({
   async find(id: string): Promise<Resource | undefined> {
@@ -61,11 +67,12 @@ export const resources = (db: Queryable) => ({
   },
 
   /** @throws {DuplicateRow} when the slug or the URI is taken */
-  async insert(resource: Omit<Resource, 'version' | 'createdAt' | 'updatedAt'>): Promise<Resource> {
+  async insert(resource: NewResource): Promise<Resource> {
     const { rows } = await db.query(
       'resource_insert',
-      `insert into resources (id, slug, uri, uri_key, backend_kind, broker_provider_id, display_name, scopes, policy)
-       values ($1, $2, $3, $4, $5, $6, $7, $8, $9) returning ${columns}`,
+      `insert into resources (id, slug, uri, uri_key, backend_kind, broker_provider_id, display_name, scopes, policy,
+         dpop_bound_access_tokens_required)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) returning ${columns}`,
       [resource.id, ...values(resource)],
     );
     return toResource(rows[0] as Row);
@@ -76,8 +83,9 @@ export const resources = (db: Queryable) => ({
     const { rows } = await db.query(
       'resource_update',
       `update resources set slug = $2, uri = $3, uri_key = $4, backend_kind = $5, broker_provider_id = $6,
-              display_name = $7, scopes = $8, policy = $9, version = version + 1, updated_at = now()
-        where id = $1 and version = $10 returning ${columns}`,
+              display_name = $7, scopes = $8, policy = $9, dpop_bound_access_tokens_required = $10,
+              version = version + 1, updated_at = now()
+        where id = $1 and version = $11 returning ${columns}`,
       [resource.id, ...values(resource), resource.version],
     );
     return rows.map(toResource)[0];
@@ -89,7 +97,7 @@ export const resources = (db: Queryable) => ({
   },
 });
 
-const values = (resource: Omit<Resource, 'version' | 'createdAt' | 'updatedAt'>): unknown[] => [
+const values = (resource: NewResource): unknown[] => [
   resource.slug,
   resource.uri ?? null,
   resource.uri === undefined ? null : (resourceKey(resource.uri) ?? resource.uri),
@@ -98,6 +106,7 @@ const values = (resource: Omit<Resource, 'version' | 'createdAt' | 'updatedAt'>)
   resource.displayName,
   JSON.stringify(resource.scopes),
   JSON.stringify(resource.policy),
+  resource.dpopBoundAccessTokensRequired ?? false,
 ];
 
 const toResource = (row: Row): Resource => ({
@@ -114,6 +123,7 @@ const toResource = (row: Row): Resource => ({
     default: scope.default ?? false,
   })),
   policy: toPolicy(row.policy as PartialPolicy),
+  dpopBoundAccessTokensRequired: row.dpop_bound_access_tokens_required as boolean,
   version: row.version as number,
   createdAt: row.created_at as Date,
   updatedAt: row.updated_at as Date,

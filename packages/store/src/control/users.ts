@@ -80,6 +80,14 @@ export const users = (db: Queryable) => ({
   },
 
   /**
+   * The user for this transaction alone, against others that write what the user allows and against redemptions. Comes
+   * before any of their consents.
+   */
+  async lock(id: string): Promise<void> {
+    await db.query('user_lock', 'select 1 from users where id = $1 for no key update', [id]);
+  },
+
+  /**
    * Ends everything the user holds: sessions, codes, families. It waits for redemptions under way and is seen by every
    * later one, so it must come first in its transaction; what is ended after it is then complete.
    */

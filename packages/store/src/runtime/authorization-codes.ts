@@ -1,28 +1,44 @@
 import type { Queryable, Row } from '../db.ts';
 import type { Issuance } from './issuances.ts';
+import {
+  furtherTargetsColumn,
+  type GrantedTarget,
+  readTargets,
+  scopesOf,
+  stillCovered,
+  targetsColumn,
+} from './targets.ts';
 
 export type NewAuthorizationCode = {
   codeHash: Buffer;
   clientId: string;
   userId: string;
-  consentGrantId: string;
   userEpoch: number;
-  consentEpoch: number;
   redirectUri: string;
-  scopes: readonly string[];
-  resourceId: string | undefined;
-  resource: string | undefined;
+  /** What was allowed, and where; at least one. */
+  targets: readonly [GrantedTarget, ...GrantedTarget[]];
   codeChallenge: string;
   authTime: Date;
+  acr: string | undefined;
+  /** `offline_access` was asked for and allowed. */
+  offlineAccess: boolean;
+  /** The key it must be redeemed with (RFC 9449 §10). */
+  dpopJkt: string | undefined;
   createdAt: Date;
   expiresAt: Date;
 };
 
-export type AuthorizationCode = NewAuthorizationCode & {
+export type AuthorizationCode = Omit<NewAuthorizationCode, 'targets'> & {
+  /** Each with the scopes that were allowed and still are. */
+  targets: readonly GrantedTarget[];
+  /** The scopes of all targets. */
+  scopes: readonly string[];
   failedAttempts: number;
   redeemedAt: Date | undefined;
   familyId: string | undefined;
   userActive: boolean;
+  clientActive: boolean;
+  /** One of the consents, or the user's whole epoch, is over. */
   consentRevoked: boolean;
 };
 
@@ -32,6 +48,7 @@ export type Redemption = {
   now: Date;
   familyId: string;
   familyExpiresAt: Date;
+  /** The key the refresh tokens are bound to. */
   dpopJkt: string | undefined;
   refreshToken: { hash: Buffer; expiresAt: Date } | undefined;
   issuance: Issuance;
@@ -39,26 +56,32 @@ export type Redemption = {
 
 export const authorizationCodes = (db: Queryable) => ({
   async insert(code: NewAuthorizationCode): Promise<void> {
+    const [first] = code.targets;
     await db.query(
       'code_insert',
       `insert into authorization_codes (code_hash, client_id, user_id, consent_grant_id, redirect_uri, scopes, resource_id,
-         resource, code_challenge, auth_time, created_at, expires_at, user_epoch, consent_epoch)
-       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14)`,
+         resource, code_challenge, auth_time, created_at, expires_at, user_epoch, consent_epoch, acr, offline_access,
+         dpop_jkt, targets)
+       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`,
       [
         code.codeHash,
         code.clientId,
         code.userId,
-        code.consentGrantId,
+        first.consentGrantId,
         code.redirectUri,
-        code.scopes,
-        code.resourceId ?? null,
-        code.resource ?? null,
+        scopesOf(code.targets),
+        first.resourceId ?? null,
+        first.resource ?? null,
         code.codeChallenge,
         code.authTime,
         code.createdAt,
         code.expiresAt,
         code.userEpoch,
-        code.consentEpoch,
+        first.consentEpoch,
+        code.acr ?? null,
+        code.offlineAccess,
+        code.dpopJkt ?? null,
+        targetsColumn(code.targets),
       ],
     );
   },
@@ -68,26 +91,32 @@ export const authorizationCodes = (db: Queryable) => ({
     const { rows } = await db.query(
       'code_find',
       `select c.code_hash, c.client_id, c.user_id, c.consent_grant_id, c.redirect_uri, c.scopes, c.resource_id, c.resource,
-              c.code_challenge, c.auth_time, c.created_at, c.expires_at, c.failed_attempts, c.redeemed_at, c.family_id,
-              c.user_epoch, c.consent_epoch, u.status = 'active' as user_active,
+              c.code_challenge, c.auth_time, c.acr, c.offline_access, c.dpop_jkt, c.created_at, c.expires_at,
+              c.failed_attempts, c.redeemed_at, c.family_id, c.user_epoch, c.consent_epoch, u.status = 'active' as user_active,
+              cl.status = 'active' as client_active, c.targets, g.scopes as consented,
               u.epoch <> c.user_epoch or g.epoch <> c.consent_epoch or g.revoked_at is not null as consent_revoked
          from authorization_codes c
          join users u on u.id = c.user_id
+         join clients cl on cl.client_id = c.client_id
          join consent_grants g on g.id = c.consent_grant_id
         where c.code_hash = $1`,
       [codeHash],
     );
-    return rows.map(toCode)[0];
+    return rows[0] && toCode(db, rows[0]);
   },
 
   /**
    * Spends the code and writes the family, its first refresh token and the issuance, in one statement.
-   * True for exactly one caller, however many race (RFC 6749 §4.1.2). User and consent are locked for sharing: a
-   * revocation that came first is seen here, and one that comes later waits and then finds the family.
+   * True for exactly one caller, however many race (RFC 6749 §4.1.2). User and consents are locked for sharing: a
+   * revocation that came first is seen here, and one that comes later waits and then finds the family. The client's row
+   * is looked at but not locked: every redemption of a popular client would meet there (decision 0011).
    */
-  async redeem(redemption: Redemption): Promise<boolean> {
+  async redeem(redemption: Redemption, several: boolean): Promise<boolean> {
     const { issuance, refreshToken } = redemption;
-    const { rows } = await db.query<{ redeemed: number }>('code_redeem', redeem, [
+    const [operation, statement] = several
+      ? (['code_redeem_several', redeemSeveral] as const)
+      : (['code_redeem', redeemOne] as const);
+    const { rows } = await db.query<{ redeemed: number }>(operation, statement, [
       redemption.codeHash,
       redemption.now,
       redemption.familyId,
@@ -99,6 +128,12 @@ export const authorizationCodes = (db: Queryable) => ({
       issuance.resource,
       issuance.expiresAt,
       issuance.agentId ?? null,
+      issuance.dpopJkt ?? null,
+      issuance.scopes,
+      issuance.resourceId ?? null,
+      issuance.consentGrantId ?? null,
+      furtherTargetsColumn(issuance.furtherTargets),
+      issuance.grantType,
     ]);
     return rows[0]?.redeemed === 1;
   },
@@ -113,54 +148,83 @@ export const authorizationCodes = (db: Queryable) => ({
   },
 });
 
-const redeem = `
-  with held as (
+/** The code, if its user, client and consent still stand and the consent still covers the scopes of the token ($13). */
+const held = `held as (
     select c.code_hash
       from authorization_codes c
       join users u on u.id = c.user_id
+      join clients cl on cl.client_id = c.client_id
       join consent_grants g on g.id = c.consent_grant_id
-     where c.code_hash = $1 and u.status = 'active' and u.epoch = c.user_epoch
-       and g.revoked_at is null and g.epoch = c.consent_epoch
+     where c.code_hash = $1 and u.status = 'active' and u.epoch = c.user_epoch and cl.status = 'active'
+       and g.revoked_at is null and g.epoch = c.consent_epoch and g.scopes @> $13::text[]
        for share of u, g
-  ), code as (
+  )`;
+
+/** The same for a code of several consents, which are locked in the order of their ids and must all be there. */
+const heldBySeveral = `consents as (
+    select g.id
+      from authorization_codes c
+      join users u on u.id = c.user_id
+      join clients cl on cl.client_id = c.client_id
+      cross join lateral jsonb_to_recordset(c.targets) as t(consent_grant_id uuid, consent_epoch integer, scopes text[])
+      join consent_grants g on g.id = t.consent_grant_id
+     where c.code_hash = $1 and u.status = 'active' and u.epoch = c.user_epoch and cl.status = 'active'
+       and g.revoked_at is null and g.epoch = t.consent_epoch and ${stillCovered('$13', '$15', '$16')}
+     order by g.id
+       for share of u, g
+  ), held as (
+    select c.code_hash from authorization_codes c
+     where c.code_hash = $1 and jsonb_array_length(c.targets) = (select count(*) from consents)
+  )`;
+
+const redeem = (whatIsHeld: string): string => `
+  with ${whatIsHeld}, code as (
     update authorization_codes c set redeemed_at = $2, family_id = $3
       from held where c.code_hash = held.code_hash and c.redeemed_at is null
     returning c.client_id, c.user_id, c.consent_grant_id, c.user_epoch, c.consent_epoch, c.scopes, c.resource_id,
-              c.resource, c.auth_time
+              c.resource, c.targets, c.auth_time, c.acr
   ), family as (
     insert into token_families (id, client_id, user_id, consent_grant_id, user_epoch, consent_epoch, scopes, resource_id,
-        resource, dpop_jkt, auth_time, created_at, expires_at)
-    select $3, client_id, user_id, consent_grant_id, user_epoch, consent_epoch, scopes, resource_id, resource, $5,
-           auth_time, $2, $4 from code
+        resource, targets, dpop_jkt, auth_time, acr, created_at, expires_at)
+    select $3, client_id, user_id, consent_grant_id, user_epoch, consent_epoch, scopes, resource_id, resource, targets,
+           $5, auth_time, acr, $2, $4 from code
   ), token as (
     insert into refresh_tokens (token_hash, family_id, issued_at, expires_at)
     select $6::bytea, $3, $2, $7::timestamptz from code where $6::bytea is not null
   ), issuance as (
     insert into issuances (id, grant_type, client_id, subject, subject_user_id, resource_id, resource, scopes, issued_at,
-        expires_at, family_id, consent_grant_id, consent_client_id, dpop_jkt, agent_id)
-    select $8, 'authorization_code', client_id, user_id::text, user_id, resource_id, $9, scopes, $2, $10, $3,
-           consent_grant_id, client_id, $5, $11 from code
+        expires_at, family_id, consent_grant_id, consent_client_id, dpop_jkt, agent_id, further_targets)
+    select $8, $17, client_id, user_id::text, user_id, $14::uuid, $9, $13::text[], $2, $10, $3,
+           $15::uuid, client_id, $12, $11, $16::jsonb from code
   )
   select count(*)::int as redeemed from code`;
 
-const toCode = (row: Row): AuthorizationCode => ({
+const redeemOne = redeem(held);
+const redeemSeveral = redeem(heldBySeveral);
+
+const toCode = async (db: Queryable, row: Row): Promise<AuthorizationCode> => {
+  const { targets, stand } = await readTargets(db, row);
+  const code = toCodeRow(row);
+  return { ...code, targets, scopes: scopesOf(targets), consentRevoked: code.consentRevoked || !stand };
+};
+
+const toCodeRow = (row: Row): Omit<AuthorizationCode, 'targets' | 'scopes'> => ({
   codeHash: row.code_hash as Buffer,
   clientId: row.client_id as string,
   userId: row.user_id as string,
-  consentGrantId: row.consent_grant_id as string,
   userEpoch: row.user_epoch as number,
-  consentEpoch: row.consent_epoch as number,
   redirectUri: row.redirect_uri as string,
-  scopes: row.scopes as string[],
-  resourceId: (row.resource_id as string | null) ?? undefined,
-  resource: (row.resource as string | null) ?? undefined,
   codeChallenge: row.code_challenge as string,
   authTime: row.auth_time as Date,
+  acr: (row.acr as string | null) ?? undefined,
+  offlineAccess: row.offline_access as boolean,
+  dpopJkt: (row.dpop_jkt as string | null) ?? undefined,
   createdAt: row.created_at as Date,
   expiresAt: row.expires_at as Date,
   failedAttempts: row.failed_attempts as number,
   redeemedAt: (row.redeemed_at as Date | null) ?? undefined,
   familyId: (row.family_id as string | null) ?? undefined,
   userActive: row.user_active as boolean,
+  clientActive: row.client_active as boolean,
   consentRevoked: row.consent_revoked as boolean,
 });

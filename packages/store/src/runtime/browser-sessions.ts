@@ -7,6 +7,16 @@ export type BrowserSession = {
   email: string | undefined;
   name: string;
   authTime: Date;
+  /** How they signed in; `undefined` for a session of an older release. */
+  acr: string | undefined;
+};
+
+/** A session as its owner sees it. */
+export type ListedSession = {
+  idHash: Buffer;
+  authTime: Date;
+  ip: string | undefined;
+  userAgent: string | undefined;
 };
 
 /** Browsers that are signed in. The cookie holds a random id; only its hash is here, and a row ends with the sign-out. */
@@ -17,14 +27,15 @@ export const browserSessions = (db: Queryable) => ({
     userId: string;
     userEpoch: number;
     authTime: Date;
+    acr: string | undefined;
     expiresAt: Date;
     ip: string;
     userAgent: string | undefined;
   }): Promise<boolean> {
     const { rowCount } = await db.query(
       'session_insert',
-      `insert into browser_sessions (id_hash, user_id, user_epoch, auth_time, expires_at, ip, user_agent)
-       select $1, id, epoch, $4, $5, $6, $7 from users where id = $2 and epoch = $3 and status = 'active'`,
+      `insert into browser_sessions (id_hash, user_id, user_epoch, auth_time, expires_at, ip, user_agent, acr)
+       select $1, id, epoch, $4, $5, $6, $7, $8 from users where id = $2 and epoch = $3 and status = 'active'`,
       [
         session.idHash,
         session.userId,
@@ -33,6 +44,7 @@ export const browserSessions = (db: Queryable) => ({
         session.expiresAt,
         session.ip,
         session.userAgent ?? null,
+        session.acr ?? null,
       ],
     );
     return rowCount === 1;
@@ -42,7 +54,7 @@ export const browserSessions = (db: Queryable) => ({
   async findLive(idHash: Buffer, now: Date): Promise<BrowserSession | undefined> {
     const { rows } = await db.query(
       'session_find_live',
-      `select s.user_id, s.user_epoch, s.auth_time, u.email, u.name
+      `select s.user_id, s.user_epoch, s.auth_time, s.acr, u.email, u.name
          from browser_sessions s join users u on u.id = s.user_id and u.epoch = s.user_epoch and u.status = 'active'
         where s.id_hash = $1 and s.ended_at is null and s.expires_at > $2`,
       [idHash, now],
@@ -58,6 +70,40 @@ export const browserSessions = (db: Queryable) => ({
       [idHash, now],
     );
     return rows[0]?.user_id;
+  },
+
+  /** The live sessions of a user, newest first. */
+  async listLiveOfUser(userId: string, now: Date, limit: number): Promise<ListedSession[]> {
+    const { rows } = await db.query(
+      'session_list_live_of_user',
+      `select s.id_hash, s.auth_time, s.ip, s.user_agent
+         from browser_sessions s join users u on u.id = s.user_id and u.epoch = s.user_epoch
+        where s.user_id = $1 and s.ended_at is null and s.expires_at > $2
+        order by s.auth_time desc limit $3`,
+      [userId, now, limit],
+    );
+    return rows.map(toListed);
+  },
+
+  /** Ends one session if it is this user's. */
+  async endOfUser(userId: string, idHash: Buffer, now: Date): Promise<boolean> {
+    const { rowCount } = await db.query(
+      'session_end_of_user',
+      'update browser_sessions set ended_at = $3 where user_id = $1 and id_hash = $2 and ended_at is null and expires_at > $3',
+      [userId, idHash, now],
+    );
+    return rowCount === 1;
+  },
+
+  /** Ends all of a user's sessions but one; how many there were. */
+  async endOthersOfUser(userId: string, keep: Buffer, now: Date): Promise<number> {
+    const { rowCount } = await db.query(
+      'session_end_others_of_user',
+      `update browser_sessions set ended_at = $3
+        where user_id = $1 and id_hash <> $2 and ended_at is null and expires_at > $3`,
+      [userId, keep, now],
+    );
+    return rowCount;
   },
 
   async endAllOfUser(userId: string, now: Date): Promise<number> {
@@ -76,4 +122,12 @@ const toSession = (row: Row): BrowserSession => ({
   email: (row.email as string | null) ?? undefined,
   name: row.name as string,
   authTime: row.auth_time as Date,
+  acr: (row.acr as string | null) ?? undefined,
+});
+
+const toListed = (row: Row): ListedSession => ({
+  idHash: row.id_hash as Buffer,
+  authTime: row.auth_time as Date,
+  ip: (row.ip as string | null) ?? undefined,
+  userAgent: (row.user_agent as string | null) ?? undefined,
 });

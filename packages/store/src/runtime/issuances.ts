@@ -1,5 +1,6 @@
 import type { Queryable, Row } from '../db.ts';
 import { isUuid } from '../uuid.ts';
+import { type FurtherTarget, furtherTargetsColumn, toFurtherTargets } from './targets.ts';
 
 /** The forensic row of one token. Its id is the token's `jti`. */
 export type Issuance = {
@@ -9,13 +10,15 @@ export type Issuance = {
   subject: string;
   subjectUserId: string | undefined;
   resourceId: string | undefined;
-  /** The token's `aud`. */
+  /** The token's `aud`, or the first of several. */
   resource: string;
   scopes: readonly string[];
   issuedAt: Date;
   expiresAt: Date;
   familyId: string | undefined;
   consentGrantId: string | undefined;
+  /** The other resources of a token for several. */
+  furtherTargets?: readonly FurtherTarget[] | undefined;
   parentId: string | undefined;
   dpopJkt: string | undefined;
   agentId: string | undefined;
@@ -24,7 +27,7 @@ export type Issuance = {
 export type StoredIssuance = Issuance & {
   backendKind: 'mint' | 'broker';
   revokedAt: Date | undefined;
-  /** Its own revocation, or the end of its family, consent, client, user or resource. */
+  /** Its own revocation or that of a token it descends from, or the end of a family, consent, client, user or resource. */
   ended: boolean;
   consentClientId: string | undefined;
   agentChain: readonly string[];
@@ -32,7 +35,10 @@ export type StoredIssuance = Issuance & {
 
 const columns = `id, grant_type, client_id, subject, subject_user_id, resource_id, resource, scopes, backend_kind,
   issued_at, expires_at, revoked_at, family_id, consent_grant_id, parent_id, dpop_jkt, agent_id,
-  consent_client_id, agent_chain`;
+  consent_client_id, agent_chain, further_targets`;
+
+/** A token has ended with whatever it descends from; few descend from anything. */
+const ended = 'issuance_ended(i) or (i.parent_id is not null and ancestors_ended(i.parent_id))';
 
 export const issuances = (db: Queryable) => ({
   async insertMany(rows: readonly Issuance[]): Promise<void> {
@@ -43,7 +49,7 @@ export const issuances = (db: Queryable) => ({
     if (!isUuid(id)) return undefined;
     const { rows } = await db.query(
       'issuance_find',
-      `select ${columns}, issuance_ended(i) as ended from issuances i where id = $1`,
+      `select ${columns}, ${ended} as ended from issuances i where id = $1`,
       [id],
     );
     return rows.map(toIssuance)[0];
@@ -55,13 +61,9 @@ export const issuances = (db: Queryable) => ({
    */
   async isLive(id: string): Promise<boolean> {
     if (!isUuid(id)) return false;
-    const { rows } = await db.query<{ live: boolean | null }>(
+    const { rows } = await db.query<{ live: boolean }>(
       'issuance_is_live',
-      `with recursive lineage as (
-         select i as token, 0 as depth from issuances i where i.id = $1
-         union all
-         select p, l.depth + 1 from issuances p join lineage l on p.id = (l.token).parent_id where l.depth < 32)
-       select bool_and(not issuance_ended(token)) as live from lineage`,
+      `select not (${ended}) as live from issuances i where i.id = $1`,
       [id],
     );
     return rows[0]?.live === true;
@@ -86,11 +88,18 @@ export const issuances = (db: Queryable) => ({
     if (filter.userId !== undefined && !isUuid(filter.userId)) return [];
     const { rows } = await db.query(
       'issuance_list',
-      `select ${columns}, issuance_ended(i) as ended from issuances i
+      `select ${columns}, ${ended} as ended from issuances i
         where ($1::uuid is null or subject_user_id = $1) and ($2::text is null or client_id = $2)
-          and ($3::uuid is null or resource_id = $3) and id >= uuidv7_floor($4)
+          and ($3::uuid is null or resource_id = $3 or further_targets @> $6::jsonb) and id >= uuidv7_floor($4)
         order by id desc limit $5`,
-      [filter.userId ?? null, filter.clientId ?? null, filter.resourceId ?? null, filter.since, limit],
+      [
+        filter.userId ?? null,
+        filter.clientId ?? null,
+        filter.resourceId ?? null,
+        filter.since,
+        limit,
+        JSON.stringify([{ resource_id: filter.resourceId }]),
+      ],
     );
     return rows.map(toIssuance);
   },
@@ -119,13 +128,15 @@ export const revocationMarkers = (db: Queryable) => ({
 });
 
 const insertMany = `insert into issuances (id, grant_type, client_id, subject, subject_user_id, resource_id, resource,
-    scopes, issued_at, expires_at, family_id, consent_grant_id, parent_id, dpop_jkt, agent_id)
+    scopes, issued_at, expires_at, family_id, consent_grant_id, parent_id, dpop_jkt, agent_id,
+    further_targets)
   select id, grant_type, client_id, subject, subject_user_id, resource_id, resource, string_to_array(scope, ' '),
-         issued_at, expires_at, family_id, consent_grant_id, parent_id, dpop_jkt, agent_id
+         issued_at, expires_at, family_id, consent_grant_id, parent_id, dpop_jkt, agent_id, further_targets
     from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::uuid[], $7::text[], $8::text[],
-                $9::timestamptz[], $10::timestamptz[], $11::uuid[], $12::uuid[], $13::uuid[], $14::text[], $15::text[])
+                $9::timestamptz[], $10::timestamptz[], $11::uuid[], $12::uuid[], $13::uuid[], $14::text[], $15::text[],
+                $16::jsonb[])
       as t(id, grant_type, client_id, subject, subject_user_id, resource_id, resource, scope, issued_at, expires_at,
-           family_id, consent_grant_id, parent_id, dpop_jkt, agent_id)`;
+           family_id, consent_grant_id, parent_id, dpop_jkt, agent_id, further_targets)`;
 
 const toColumns = (rows: readonly Issuance[]): unknown[][] => [
   rows.map((row) => row.id),
@@ -143,6 +154,7 @@ const toColumns = (rows: readonly Issuance[]): unknown[][] => [
   rows.map((row) => row.parentId ?? null),
   rows.map((row) => row.dpopJkt ?? null),
   rows.map((row) => row.agentId ?? null),
+  rows.map((row) => furtherTargetsColumn(row.furtherTargets)),
 ];
 
 const toIssuance = (row: Row): StoredIssuance => ({
@@ -161,6 +173,7 @@ const toIssuance = (row: Row): StoredIssuance => ({
   ended: row.ended as boolean,
   familyId: (row.family_id as string | null) ?? undefined,
   consentGrantId: (row.consent_grant_id as string | null) ?? undefined,
+  furtherTargets: toFurtherTargets(row.further_targets),
   parentId: (row.parent_id as string | null) ?? undefined,
   dpopJkt: (row.dpop_jkt as string | null) ?? undefined,
   agentId: (row.agent_id as string | null) ?? undefined,

@@ -1,5 +1,6 @@
 import type { Queryable, Row } from '../db.ts';
 import type { Issuance } from './issuances.ts';
+import { furtherTargetsColumn, type GrantedTarget, readTargets, scopesOf, stillCovered } from './targets.ts';
 
 /** A refresh token with the family it belongs to, as one read finds them. */
 export type HeldRefreshToken = {
@@ -12,24 +13,29 @@ export type HeldRefreshToken = {
   familyId: string;
   clientId: string;
   userId: string;
-  consentGrantId: string;
-  /** What was consented to. */
+  /** What was consented to and still is; at least one. */
+  targets: readonly GrantedTarget[];
+  /** The scopes of all targets. */
   scopes: readonly string[];
-  resourceId: string | undefined;
-  resource: string | undefined;
   dpopJkt: string | undefined;
   authTime: Date;
+  acr: string | undefined;
   familyExpiresAt: Date;
-  /** The family, its consent, its client or its user was ended. */
+  /** The family, one of its consents, its client or its user was ended. */
   familyRevoked: boolean;
   userActive: boolean;
+  clientActive: boolean;
 };
 
 export type Spending = {
   tokenHash: Buffer;
   familyId: string;
+  /** The family has more than one target. */
+  several: boolean;
   successor: { hash: Buffer; expiresAt: Date };
   issuance: Issuance;
+  /** The key that the family, free until now, is bound to from here on. */
+  bindTo: string | undefined;
 };
 
 export const refreshTokens = (db: Queryable) => ({
@@ -39,60 +45,89 @@ export const refreshTokens = (db: Queryable) => ({
       `select t.token_hash, t.issued_at, t.expires_at, t.spent_at, t.successor_hash,
               coalesce(s.spent_at is not null, false) as successor_spent,
               f.id as family_id, f.client_id, f.user_id, f.consent_grant_id, f.scopes, f.resource_id, f.resource,
-              f.dpop_jkt, f.auth_time, f.expires_at as family_expires_at, u.status = 'active' as user_active,
+              f.dpop_jkt, f.auth_time, f.acr, f.expires_at as family_expires_at, u.status = 'active' as user_active,
+              cl.status = 'active' as client_active, f.consent_epoch, f.targets, g.scopes as consented,
               f.revoked_at is not null or u.epoch <> f.user_epoch or g.epoch <> f.consent_epoch
                 or g.revoked_at is not null as family_revoked
          from refresh_tokens t
          join token_families f on f.id = t.family_id
          join users u on u.id = f.user_id
+         join clients cl on cl.client_id = f.client_id
          join consent_grants g on g.id = f.consent_grant_id
          left join refresh_tokens s on s.token_hash = t.successor_hash
         where t.token_hash = $1`,
       [tokenHash],
     );
-    return rows.map(toHeld)[0];
+    return rows[0] && toHeld(db, rows[0]);
   },
 
   /** Spends a token and writes its successor and the issuance, in one statement. True for exactly one caller. */
-  async spend({ tokenHash, familyId, successor, issuance }: Spending): Promise<boolean> {
-    const { rows } = await db.query<{ done: number }>('refresh_spend', spend, [
-      ...issuanceValues(familyId, issuance),
-      tokenHash,
-      successor.hash,
-      successor.expiresAt,
-    ]);
+  async spend({ tokenHash, familyId, several, successor, issuance, bindTo }: Spending): Promise<boolean> {
+    const { spend, spendAndBind, suffix } = statementsFor(several);
+    const values = [...issuanceValues(familyId, issuance), tokenHash, successor.hash, successor.expiresAt];
+    const { rows } = await (bindTo === undefined
+      ? db.query<{ done: number }>(`refresh_spend${suffix}`, spend, values)
+      : db.query<{ done: number }>(`refresh_spend_and_bind${suffix}`, spendAndBind, [...values, bindTo]));
     return rows[0]?.done === 1;
   },
 
   /** Writes the issuance of a repeated refresh. False when the family was ended meanwhile. */
-  async repeat(familyId: string, issuance: Issuance): Promise<boolean> {
+  async repeat(familyId: string, several: boolean, issuance: Issuance): Promise<boolean> {
+    const { repeat, suffix } = statementsFor(several);
     const values = issuanceValues(familyId, issuance);
-    const { rows } = await db.query<{ done: number }>('refresh_repeat', repeat, values);
+    const { rows } = await db.query<{ done: number }>(`refresh_repeat${suffix}`, repeat, values);
     return rows[0]?.done === 1;
   },
 });
 
+/** How the family is locked: shared, or for whoever is going to write it. */
+type FamilyLock = 'share' | 'update';
+
+const familyColumns = 'f.id, f.client_id, f.user_id';
+
 /**
- * The family ($1), if it may still be used. Family, user and consent are locked for sharing: a revocation that came first
- * is seen here, one that comes later waits for us. Everybody locks in the order user, consent, family, or they would wait
- * for each other.
+ * The family ($1), if it may still be used for the scopes of the token ($4). Family, user and consent are locked for
+ * sharing: a revocation that came first is seen here, one that comes later waits for us. Everybody locks in the order
+ * user, consent, family, or they would wait for each other. The client is looked at but not locked (decision 0011).
  */
-const liveFamily = `family as (
-    select f.id, f.client_id, f.user_id, f.consent_grant_id, f.resource_id
+const familyOfOne = (lock: FamilyLock): string => `family as (
+    select ${familyColumns}
       from token_families f
       join users u on u.id = f.user_id
+      join clients cl on cl.client_id = f.client_id
       join consent_grants g on g.id = f.consent_grant_id
      where f.id = $1 and f.revoked_at is null and u.status = 'active' and u.epoch = f.user_epoch
-       and g.revoked_at is null and g.epoch = f.consent_epoch
-       for share of u, g, f
+       and cl.status = 'active' and g.revoked_at is null and g.epoch = f.consent_epoch and g.scopes @> $4::text[]
+       ${lock === 'share' ? 'for share of u, g, f' : 'for share of u, g for update of f'}
   )`;
 
-/** The issuance ($2 to $8) of the family that `source` yields. */
+/** The same for a family of several consents: locked in the order of their ids, all of them, and then the family. */
+const familyOfSeveral = (lock: FamilyLock): string => `consents as (
+    select g.id
+      from token_families f
+      join users u on u.id = f.user_id
+      join clients cl on cl.client_id = f.client_id
+      cross join lateral jsonb_to_recordset(f.targets) as t(consent_grant_id uuid, consent_epoch integer, scopes text[])
+      join consent_grants g on g.id = t.consent_grant_id
+     where f.id = $1 and u.status = 'active' and u.epoch = f.user_epoch and cl.status = 'active'
+       and g.revoked_at is null and g.epoch = t.consent_epoch and ${stillCovered('$4', '$10', '$11')}
+     order by g.id
+       for share of u, g
+  ), locked as (
+    select count(*) as n from consents
+  ), family as (
+    select ${familyColumns}
+      from token_families f join locked on locked.n = jsonb_array_length(f.targets)
+     where f.id = $1 and f.revoked_at is null
+       for ${lock} of f
+  )`;
+
+/** The issuance ($2 to $11) of the family that `source` yields. */
 const issuanceOf = (source: 'family' | 'spent'): string => `issuance as (
     insert into issuances (id, grant_type, client_id, subject, subject_user_id, resource_id, resource, scopes, issued_at,
-        expires_at, family_id, consent_grant_id, consent_client_id, agent_id, dpop_jkt)
-    select $2, 'refresh_token', client_id, user_id::text, user_id, resource_id, $3, $4, $5, $6, id, consent_grant_id,
-           client_id, $7, $8 from ${source}
+        expires_at, family_id, consent_grant_id, consent_client_id, agent_id, dpop_jkt, further_targets)
+    select $2, 'refresh_token', client_id, user_id::text, user_id, $9::uuid, $3, $4::text[], $5, $6, id, $10::uuid,
+           client_id, $7, $8, $11::jsonb from ${source}
   )`;
 
 const issuanceValues = (familyId: string, issuance: Issuance): unknown[] => [
@@ -104,19 +139,35 @@ const issuanceValues = (familyId: string, issuance: Issuance): unknown[] => [
   issuance.expiresAt,
   issuance.agentId ?? null,
   issuance.dpopJkt ?? null,
+  issuance.resourceId ?? null,
+  issuance.consentGrantId ?? null,
+  furtherTargetsColumn(issuance.furtherTargets),
 ];
 
-const spend = `
-  with ${liveFamily}, spent as (
-    update refresh_tokens t set spent_at = $5, successor_hash = $10
-      from family where t.token_hash = $9 and t.family_id = family.id and t.spent_at is null
-    returning family.id, family.client_id, family.user_id, family.consent_grant_id, family.resource_id
+const spending = (family: string, alsoWith = ''): string => `
+  with ${family}, spent as (
+    update refresh_tokens t set spent_at = $5, successor_hash = $13
+      from family where t.token_hash = $12 and t.family_id = family.id and t.spent_at is null
+    returning family.id, family.client_id, family.user_id
   ), successor as (
-    insert into refresh_tokens (token_hash, family_id, issued_at, expires_at) select $10, id, $5, $11 from spent
-  ), ${issuanceOf('spent')}
+    insert into refresh_tokens (token_hash, family_id, issued_at, expires_at) select $13, id, $5, $14 from spent
+  ), ${issuanceOf('spent')}${alsoWith}
   select count(*)::int as done from spent`;
 
-const repeat = `with ${liveFamily}, ${issuanceOf('family')} select count(*)::int as done from family`;
+const statements = (familyLocked: (lock: FamilyLock) => string, suffix: string) => ({
+  suffix,
+  spend: spending(familyLocked('share')),
+  /** Takes the family for itself at once: two that share it and then both want to write it would wait for each other. */
+  spendAndBind: spending(
+    familyLocked('update'),
+    ', bound as (update token_families f set dpop_jkt = $15 from spent where f.id = spent.id)',
+  ),
+  repeat: `with ${familyLocked('share')}, ${issuanceOf('family')} select count(*)::int as done from family`,
+});
+
+const forOne = statements(familyOfOne, '');
+const forSeveral = statements(familyOfSeveral, '_several');
+const statementsFor = (several: boolean) => (several ? forSeveral : forOne);
 
 /** Families: everything one authorization produced, and what ends it. */
 export const tokenFamilies = (db: Queryable) => ({
@@ -143,11 +194,13 @@ export const tokenFamilies = (db: Queryable) => ({
           : 'clientId' in of
             ? (['client_id', of.clientId] as const)
             : (['resource_id', of.resourceId] as const);
+    // One of several resources or consents ends the whole family: what is left was not what the user looked at.
+    const amongSeveral = column === 'consent_grant_id' || column === 'resource_id';
     const { rowCount } = await db.query(
       `family_revoke_all_by_${column}`,
       `update token_families set revoked_at = $3, revoked_reason = $2
-        where ${column} = $1 and revoked_at is null and expires_at > $3`,
-      [key, reason, now],
+        where (${column} = $1${amongSeveral ? ' or targets @> $4::jsonb' : ''}) and revoked_at is null and expires_at > $3`,
+      [key, reason, now, ...(amongSeveral ? [JSON.stringify([{ [column]: key }])] : [])],
     );
     return rowCount;
   },
@@ -162,7 +215,13 @@ export const tokenFamilies = (db: Queryable) => ({
   },
 });
 
-const toHeld = (row: Row): HeldRefreshToken => ({
+const toHeld = async (db: Queryable, row: Row): Promise<HeldRefreshToken> => {
+  const { targets, stand } = await readTargets(db, row);
+  const held = toHeldRow(row);
+  return { ...held, targets, scopes: scopesOf(targets), familyRevoked: held.familyRevoked || !stand };
+};
+
+const toHeldRow = (row: Row): Omit<HeldRefreshToken, 'targets' | 'scopes'> => ({
   tokenHash: row.token_hash as Buffer,
   issuedAt: row.issued_at as Date,
   expiresAt: row.expires_at as Date,
@@ -172,13 +231,11 @@ const toHeld = (row: Row): HeldRefreshToken => ({
   familyId: row.family_id as string,
   clientId: row.client_id as string,
   userId: row.user_id as string,
-  consentGrantId: row.consent_grant_id as string,
-  scopes: row.scopes as string[],
-  resourceId: (row.resource_id as string | null) ?? undefined,
-  resource: (row.resource as string | null) ?? undefined,
   dpopJkt: (row.dpop_jkt as string | null) ?? undefined,
   authTime: row.auth_time as Date,
+  acr: (row.acr as string | null) ?? undefined,
   familyExpiresAt: row.family_expires_at as Date,
   familyRevoked: row.family_revoked as boolean,
   userActive: row.user_active as boolean,
+  clientActive: row.client_active as boolean,
 });

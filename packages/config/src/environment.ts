@@ -1,7 +1,7 @@
 import type { Problem } from './problems.ts';
 import { removedVariable } from './removed.ts';
 import { seedVariables } from './seed-environment.ts';
-import { envPrefix, type Setting } from './settings.ts';
+import { type Environment, envPrefix, type Setting } from './settings.ts';
 import { nearest } from './suggest.ts';
 import { deleteAt, setAt, type Tree, valueAt } from './tree.ts';
 
@@ -13,8 +13,6 @@ const secretReferences = 'AUTHPLANE_VAULT_';
 
 /** Kubernetes adds these for a Service whose name starts with `authplane`; nobody wrote them. */
 const serviceLink = /_SERVICE_(HOST|PORT(_\w+)?)$|_PORT_\d+_(TCP|UDP|SCTP)(_(PROTO|PORT|ADDR))?$/;
-
-export type Environment = Readonly<Record<string, string | undefined>>;
 
 /** What the environment said. */
 export interface EnvironmentLayer {

@@ -53,7 +53,7 @@ function entryLines(setting: Setting, indent: string): string[] {
   const { description, reserved, env, secret, fallback, path } = setting;
   const name = path.at(-1) ?? '';
   const prose = [
-    `${description}${reserved ? ' Reserved: takes effect with a later release.' : ''}`,
+    `${description}${reserved ? ' Reserved: no effect in this release.' : ''}`,
     ...(env ? [`${env}${secret ? `, ${env}_FILE, or ${name}_file` : ''}`] : []),
     ...sampleLines(name),
   ];

@@ -1,10 +1,10 @@
 export { type Address, parseAddress } from './address.ts';
 export { parseDuration } from './duration.ts';
-export type { Environment } from './environment.ts';
 export { renderExample } from './example.ts';
 export { isLocalhostIssuer } from './issuer.ts';
 export { type LoadedConfig, type LoadOptions, loadConfig } from './load.ts';
 export { ConfigError, type Problem } from './problems.ts';
 export { renderReference } from './reference.ts';
 export { type Config, ConfigSchema, type SeedBrokerProvider, type SeedResource } from './schema.ts';
+export type { Environment } from './settings.ts';
 export { configWarnings } from './warnings.ts';

@@ -236,10 +236,8 @@ const unavailable: [env: Record<string, string>, key: string][] = [
   [{ AUTHPLANE_OIDC_ENABLED: 'true' }, 'oidc.enabled'],
   [{ AUTHPLANE_TRACING_ENABLED: 'true' }, 'observability.tracing.enabled'],
   [{ AUTHPLANE_DATA_ENCRYPTION_DRIVER: 'aes_master' }, 'data_encryption.driver'],
-  [{ AUTHPLANE_DPOP_REQUIRE_NONCE: 'true' }, 'dpop.require_nonce'],
   [{ AUTHPLANE_LOG_OTEL: 'true' }, 'observability.logging.outputs.otel'],
   [{ AUTHPLANE_NATS_URL: 'nats://localhost:4222' }, 'nats.url'],
-  [{ AUTHPLANE_REDIS_URL: 'redis://localhost:6379' }, 'redis.url'],
 ];
 
 for (const [env, key] of unavailable) {
@@ -253,14 +251,11 @@ for (const [env, key] of unavailable) {
 test('reserved settings in use and deprecated keys are warned about', () => {
   const heard: string[] = [];
   const env = { AUTHPLANE_TOKEN_EXCHANGE_MAX_CHAIN_DEPTH: '3' };
-  const path = file('oidc: { client_secret_env: CONNECTOR_IDP }\ncimd: { enabled: true }');
+  const path = file('oidc: { client_secret_env: CONNECTOR_IDP }');
   const { config, warnings } = loadConfig({ path, env, warn: (warning) => heard.push(warning) });
   assert.equal(config.oidc.client_secret_ref, 'CONNECTOR_IDP');
   assert.deepEqual(heard, warnings);
   const text = warnings.join('\n');
   assert.match(text, /oidc.client_secret_env is deprecated/);
-  assert.match(
-    text,
-    /without effect in this release: cimd.enabled, oidc.client_secret_ref, token_exchange.max_chain_depth/,
-  );
+  assert.match(text, /without effect in this release: oidc.client_secret_ref, token_exchange.max_chain_depth/);
 });

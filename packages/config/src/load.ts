@@ -1,12 +1,12 @@
 import { checkTree } from './check.ts';
-import { applyEnvironment, type Environment } from './environment.ts';
+import { applyEnvironment } from './environment.ts';
 import { readConfigFile } from './file.ts';
 import { ConfigError, type Problem } from './problems.ts';
 import { takeRemovedKeys, translateDeprecatedKeys } from './removed.ts';
 import { type Config, ConfigSchema } from './schema.ts';
 import { readSecretFiles } from './secret-files.ts';
 import { applySeedEnvironment } from './seed-environment.ts';
-import { type Setting, settingsOf } from './settings.ts';
+import { type Environment, type Setting, settingsOf } from './settings.ts';
 import { type Tree, valueAt } from './tree.ts';
 import { configWarnings } from './warnings.ts';
 

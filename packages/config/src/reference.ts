@@ -20,8 +20,9 @@ the YAML file (\`--config\` or \`AUTHPLANE_CONFIG\`), then environment variables
 - **Localhost** means an issuer on exactly \`localhost\`, \`127.0.0.1\` or \`[::1]\`. Anywhere else the server refuses to
   start without an https issuer, \`session.secret\` (32 characters), \`session.secure\`, \`admin.api_key\`
   (16 characters) and PostgreSQL, or with a well-known secret.
-- **Reserved** settings are accepted and checked, and take effect with a later release. Where ignoring one would be
-  unsafe or surprising, such as \`oidc.enabled\`, the server refuses to start and says so.
+- **Reserved** settings have no effect in this release, also where the default is \`true\`: they are accepted and checked,
+  and take effect with a later one. Where ignoring one would be unsafe or surprising, such as \`oidc.enabled\`, the
+  server refuses to start and says so.
 `;
 
 /** The reference page, \`docs/configuration.md\`. */
@@ -44,14 +45,16 @@ export function sectionsOf(settings: readonly Setting[]): [name: string, setting
 
 const reservedNote = (settings: readonly Setting[]) =>
   settings.every(({ reserved }) => reserved)
-    ? 'Reserved: accepted and checked, takes effect with a later release.\n\n'
+    ? 'Reserved: no effect in this release. The settings are accepted and checked, for a later one.\n\n'
     : '';
 
 function table(settings: readonly Setting[]): string {
   const allReserved = settings.every(({ reserved }) => reserved);
   const rows = settings.map((setting) => {
     const { key, env, kind, description, reserved } = setting;
-    const note = reserved && !allReserved ? ' *Reserved.*' : '';
+    // Under a heading that says so, one whose default seems to say otherwise says it again.
+    const unclear = !allReserved || setting.fallback === true;
+    const note = reserved && unclear ? ' *Reserved: no effect in this release.*' : '';
     return `| \`${key}\` | ${env ? `\`${env}\`` : '–'} | ${kind} | ${fallbackText(setting)} | ${description}${note} |`;
   });
   return ['| Key | Variable | Type | Default | Meaning |', '|---|---|---|---|---|', ...rows].join('\n');

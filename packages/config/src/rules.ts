@@ -11,6 +11,7 @@ export function brokenRules(config: Config): Problem[] {
     ...addressRules(config),
     ...storageRules(config),
     ...clientRules(config),
+    ...dpopRules(config),
     ...sessionRules(config),
     ...limitRules(config),
     ...seedRules(config),
@@ -46,6 +47,10 @@ function* clientRules({ dcr, oauth }: Config): Iterable<Problem> {
   if (dcr.default_refresh_expiry > oauth.refresh_absolute_lifetime) {
     yield { key: 'dcr.default_refresh_expiry', message: 'must not be longer than oauth.refresh_absolute_lifetime' };
   }
+}
+
+function* dpopRules({ dpop }: Config): Iterable<Problem> {
+  if (dpop.require && !dpop.enabled) yield { key: 'dpop.require', message: 'needs dpop.enabled' };
 }
 
 function* sessionRules({ session }: Config): Iterable<Problem> {

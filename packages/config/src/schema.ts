@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { admin, rateLimit } from './schema/admin.ts';
-import { cimd, clientCredentials, clientSecretPepper, dcr } from './schema/clients.ts';
+import { cimd, clientCredentials, clientSecretPepper, dcr, device } from './schema/clients.ts';
 import { dataEncryption } from './schema/data-encryption.ts';
 import { changes, nats, purge, redis } from './schema/engines.ts';
 import { agents, connect, dpop, oauth, oidc, tokenExchange, xaa } from './schema/oauth.ts';
@@ -30,6 +30,7 @@ export const ConfigSchema = z.strictObject({
   data_encryption: dataEncryption,
   client_credentials: clientCredentials,
   client_secret_pepper: clientSecretPepper,
+  device,
   dpop,
   token_exchange: tokenExchange,
   agents,

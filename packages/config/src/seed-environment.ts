@@ -1,5 +1,5 @@
-import type { Environment } from './environment.ts';
 import type { Problem } from './problems.ts';
+import type { Environment } from './settings.ts';
 import { isTree, type Tree } from './tree.ts';
 
 /** One resource and one provider can be described by the environment, which is all that many a container needs. */

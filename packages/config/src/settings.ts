@@ -4,6 +4,8 @@ import type { SettingMeta } from './leaf.ts';
 /** The prefix of every environment variable we read. */
 export const envPrefix = 'AUTHPLANE_';
 
+export type Environment = Readonly<Record<string, string | undefined>>;
+
 /** One leaf of the schema. */
 export interface Setting {
   path: readonly string[];

@@ -18,11 +18,17 @@ export const admin = section({
 });
 
 export const rateLimit = section({
-  enabled: flag(true).describe('Limit requests by client address. The lockout below does not depend on it.'),
-  requests_per_second: decimal(100).describe('Requests a second.').meta({ env: 'RATE_LIMIT_RPS' }),
-  burst: integer(200).describe('Requests at once.'),
-  auth_fail_max: integer(10).describe('Failed authentications before a lockout; 0 is no lockout.'),
+  enabled: flag(true).describe(
+    'Limit requests to the public endpoints by client address; an IPv6 client counts by its /64. The lockout below does not depend on it.',
+  ),
+  requests_per_second: decimal(100).describe('Requests a second from one address.').meta({ env: 'RATE_LIMIT_RPS' }),
+  burst: integer(200).describe('Requests at once from one address.'),
+  auth_fail_max: integer(10).describe(
+    'Failed sign-ins of one e-mail address from one client address before a lockout, and ten times as many of all e-mail addresses from one client address; 0 is no lockout.',
+  ),
   auth_fail_window: duration('10m').describe('Time in which failures are counted.'),
   auth_lockout: duration('15m').describe('Length of a lockout.'),
-  max_tracked_identities: integer(250_000, { min: 10_000 }).describe('Most identities counted at once.'),
-}).meta({ reserved: true });
+  max_tracked_identities: integer(250_000, { min: 10_000 }).describe(
+    'Most addresses and identities counted at once, a limit; beyond it the oldest that are not locked out are forgotten.',
+  ),
+});

@@ -31,9 +31,9 @@ export const nats = section({
 
 export const redis = section({
   url: secret(scheme('redis', 'rediss')).describe(
-    'Redis for replay checks, shared limits and leases. Not available in this release; PostgreSQL does it.',
+    'Redis for replay checks and for limits that all pods share; `rediss://` is TLS. Without it PostgreSQL keeps what must be seen once, and each pod has limits of its own.',
   ),
-}).meta({ reserved: true });
+});
 
 export const purge = section({
   interval: duration('0').describe(

@@ -8,12 +8,24 @@ export const oauth = section({
   default_client_scope: optionalText(scopeTokens).describe(
     'Scopes a self-registered client may ever be granted, separated by spaces. Empty: no ceiling.',
   ),
+  fallback_paths: flag(false).describe(
+    'Also answer at `/authorize`, `/token` and `/register`, where MCP clients of 2025-03-26 look when they read no metadata.',
+  ),
   state_max_age: duration('10m', { min: '1s' }).describe('Time a person may take from authorize to consent.'),
   code_ttl: duration('60s', { min: '1s', max: '60s' }).describe(
     'Lifetime of an authorization code (RFC 6749 §4.1.2), 60s at most.',
   ),
+  par_lifetime: duration('60s', { min: '5s', max: '600s' }).describe(
+    'Lifetime of a `request_uri` (RFC 9126 §2.2), 600s at most. A browser that came in time may take `state_max_age`.',
+  ),
+  require_pushed_authorization_requests: flag(false).describe(
+    'Refuse an authorization request that was not pushed (RFC 9126 §5), from every client.',
+  ),
   refresh_reuse_window: duration('10s', { max: '60s' }).describe(
     'Time in which a repeated refresh gets the same successor instead of revoking the family (RFC 9700 §4.14.2); 0 is strict.',
+  ),
+  default_resource: optionalText().describe(
+    'Resource (slug or URI) that a request without `resource` is for (RFC 8707 §2). Empty: the authorization server itself.',
   ),
   refresh_absolute_lifetime: duration('2160h', { min: '1s' }).describe(
     'Age at which a refresh token family ends, however often it was renewed.',
@@ -21,11 +33,12 @@ export const oauth = section({
 });
 
 export const dpop = section({
-  enabled: flag(true).describe('Bind tokens to the key of a DPoP proof (RFC 9449).'),
+  enabled: flag(true).describe('Bind tokens to the key of a DPoP proof (RFC 9449). Off: the header is ignored.'),
+  require: flag(false).describe('Refuse every token request without a proof, so that no bearer token is issued.'),
   nonce_ttl: duration('60s', { min: '1s' }).describe('Lifetime of a server nonce (RFC 9449 §8).'),
   proof_lifetime: duration('60s', { min: '10s', max: '300s' }).describe('Age a proof may have (RFC 9449 §11.1).'),
   require_nonce: flag(false).describe('Demand a server nonce in every proof (RFC 9449 §8).'),
-}).meta({ reserved: true });
+});
 
 export const tokenExchange = section({
   enabled: flag(true).describe('Offer token exchange (RFC 8693).'),

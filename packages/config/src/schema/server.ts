@@ -15,7 +15,9 @@ export const server = section({
   data_dir: text('data').describe(
     'Directory for what `serve` generates on localhost: session secret and admin API key.',
   ),
-  read_timeout: duration('30s').describe('Time a client may take to send a request; 0 is no limit.'),
+  read_timeout: duration('30s').describe(
+    'Time a client may take to send a request; 0 is no limit. Its headers must be there within 15 s in any case.',
+  ),
   write_timeout: duration('30s').describe('Time a response may take; 0 is no limit.'),
   idle_timeout: duration('120s').describe('Time a connection may stay open without a request.'),
   shutdown_wait: duration('10s').describe('Time a plane may take to drain on SIGTERM.'),

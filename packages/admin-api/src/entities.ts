@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import type { Entity } from './entity.ts';
+import { registrationEntities } from './registration-entities.ts';
 import * as client from './views/client.ts';
 import { ForceQuery } from './views/fields.ts';
 import { UserGrants } from './views/grant.ts';
@@ -11,6 +12,7 @@ import * as issuance from './views/issuance.ts';
 import * as key from './views/key.ts';
 import * as resource from './views/resource.ts';
 import * as system from './views/system.ts';
+import * as trace from './views/trace.ts';
 import * as user from './views/user.ts';
 
 export const entities = {
@@ -52,9 +54,16 @@ export const entities = {
       rotateSecret: {
         method: 'POST',
         path: '/admin/clients/{id}/rotate-secret',
-        summary: 'Replace the secret of a client; the old one ends at once.',
+        summary: 'Replace the secret of a client; the old one ends at once, or after an overlap.',
+        body: client.RotateSecret,
         returns: client.ClientSecret,
         audit: 'client.secret_rotated',
+      },
+      revokeSecret: {
+        method: 'DELETE',
+        path: '/admin/clients/{id}/secrets/{secret_id}',
+        summary: 'End a replaced secret of a client before its time.',
+        audit: 'client.secret_revoked',
       },
       suspend: {
         method: 'PATCH',
@@ -310,25 +319,7 @@ export const entities = {
     },
   },
 
-  dcr: {
-    title: 'Dynamic client registration',
-    operations: {
-      get: {
-        method: 'GET',
-        path: '/admin/settings/dcr',
-        summary: 'Show who may register a client.',
-        returns: system.DcrSettings,
-      },
-      set: {
-        method: 'PATCH',
-        path: '/admin/settings/dcr',
-        summary: 'Change who may register a client; survives a restart.',
-        body: system.DcrSettings,
-        returns: system.DcrSettings,
-        audit: 'dcr.mode_updated',
-      },
-    },
-  },
+  ...registrationEntities,
 
   audit: {
     title: 'Audit trail',
@@ -339,6 +330,20 @@ export const entities = {
         summary: 'Read the audit trail, newest first.',
         query: system.ListAuditEvents,
         returns: z.array(system.AuditEventView),
+      },
+    },
+  },
+
+  trace: {
+    title: 'Connection traces',
+    operations: {
+      list: {
+        method: 'GET',
+        path: '/admin/trace',
+        summary:
+          'What a client tried on its way in, by the reference of an error page or by client id; kept for a day.',
+        query: trace.TraceQuery,
+        returns: trace.Trace,
       },
     },
   },

@@ -1,6 +1,13 @@
 /** Parameters as they came: a string, or a list where the name was repeated. Never a prototype to pollute. */
 export type FormParams = Record<string, string | string[]>;
 
+/** Writes parameters as a form again; ASCII, whatever they hold. */
+export const formatForm = (params: FormParams): string => {
+  const form = new URLSearchParams();
+  for (const [name, value] of Object.entries(params)) for (const one of [value].flat()) form.append(name, one);
+  return form.toString();
+};
+
 /** Reads `application/x-www-form-urlencoded` (RFC 6749 appendix B). Repetition is kept, for the endpoint to refuse. */
 export const parseForm = (text: string): FormParams => {
   const params: FormParams = Object.create(null);

@@ -1,10 +1,15 @@
 import { STATUS_CODES } from 'node:http';
-import { type ErrorCode, invalidGrant, OAuthError, temporarilyUnavailable } from '@authserver/oauth';
+import {
+  type ErrorCode,
+  errorDocument,
+  invalidGrant,
+  invalidRequest,
+  OAuthError,
+  temporarilyUnavailable,
+} from '@authserver/oauth';
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify';
 import { hasZodFastifySchemaValidationErrors } from 'fastify-type-provider-zod';
-
-/** The documentation page of an error code. */
-const documentation = 'https://datatracker.ietf.org/doc/html/rfc6749#section-5.2';
+import { referenceOf } from './reference.ts';
 
 /**
  * The body of an OAuth error: the members of RFC 6749 §5.2, and beside them those of RFC 9457 for people and tools.
@@ -13,7 +18,7 @@ const documentation = 'https://datatracker.ietf.org/doc/html/rfc6749#section-5.2
 export const errorBody = (code: ErrorCode, description: string, status: number): Record<string, unknown> => ({
   error: code,
   error_description: description,
-  type: documentation,
+  type: errorDocument[code], // absent is `about:blank` (RFC 9457 §3.1.1): no document says more than the code
   title: STATUS_CODES[status] ?? 'Error',
   detail: description,
   status,
@@ -27,8 +32,10 @@ export const toOAuthError = (error: unknown): OAuthError => {
   if (name === 'ReferenceGone') return invalidGrant('reference_gone');
   if (hasZodFastifySchemaValidationErrors(error))
     return new OAuthError('invalid_request', describeValidation(error.validation[0]), 'invalid_request');
+  if (code === 'FST_ERR_CTP_INVALID_JSON_BODY' || code === 'FST_ERR_CTP_EMPTY_JSON_BODY')
+    return invalidRequest('The body is not JSON.');
   if (code === 'FST_ERR_CTP_BODY_TOO_LARGE' || statusCode === 413)
-    return new OAuthError('invalid_request', 'The request body is too large.', 'invalid_request');
+    return new OAuthError('invalid_request', 'The request body is too large.', 'invalid_request', { status: 413 });
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500)
     return new OAuthError('invalid_request', 'The request could not be read.', 'invalid_request');
   return new OAuthError('server_error', 'Something went wrong on our side.', 'server_error', { cause: error });
@@ -52,7 +59,12 @@ export const sendOAuthError = (request: FastifyRequest, reply: FastifyReply, thr
 
 /** One line with our private reason. An outage is one sentence, a fault of ours comes with its stack. */
 export const logDenial = (request: FastifyRequest, error: OAuthError): void => {
-  const fields = { request_id: request.id, error: error.code, reason: error.reason };
+  const fields = {
+    request_id: request.id,
+    reference: referenceOf(request.id),
+    error: error.code,
+    reason: error.reason,
+  };
   if (error.code === 'temporarily_unavailable')
     request.log.warn({ ...fields, cause: (error.cause as Error | undefined)?.message }, 'request not served');
   else if (error.status >= 500) request.log.error({ ...fields, err: error.cause }, 'request failed');

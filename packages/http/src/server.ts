@@ -11,7 +11,7 @@ import Fastify, {
 } from 'fastify';
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import { parseForm } from './form.ts';
-import { trustedProxyCheck } from './proxies.ts';
+import { clientAddress, trustedProxyCheck } from './proxies.ts';
 import { createRequestIds } from './request-ids.ts';
 
 export type HttpServer = FastifyInstance<
@@ -31,7 +31,14 @@ export type HttpServerOptions = {
   idleTimeoutMs: number;
   /** Path the public URL adds before every route (`/tenant`); a proxy may have taken it away already. */
   basePath?: string;
+  /** Other paths under which a route is also found, such as `/token` for `/oauth/token`. */
+  aliases?: Readonly<Record<string, string>>;
 };
+
+/** Headers come in one packet or two; a connection that dribbles them is somebody who collects connections. */
+const headersTimeoutMs = 15_000;
+/** How often Node looks for connections that are over their time: it adds to both limits. */
+const timeoutCheckMs = 2_000;
 
 /** JSON bodies; forms are capped separately at 64 KiB. */
 const jsonBodyLimit = 1024 * 1024;
@@ -45,21 +52,28 @@ type Method = (typeof methods)[number];
  * that knows paths but no queries, and request metrics by route template.
  */
 export const createHttpServer = (options: HttpServerOptions): HttpServer => {
+  const isTrustedProxy = trustedProxyCheck(options.trustedProxies);
   const app: HttpServer = Fastify({
     loggerInstance: options.logger as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
     // Our own lines name the request; a logger for each request would cost more than the line.
     childLoggerFactory: (logger) => logger,
-    trustProxy: trustedProxyCheck(options.trustedProxies),
+    trustProxy: isTrustedProxy,
     bodyLimit: jsonBodyLimit,
     requestTimeout: options.readTimeoutMs,
+    http: {
+      requestTimeout: options.readTimeoutMs,
+      headersTimeout:
+        options.readTimeoutMs === 0 ? headersTimeoutMs : Math.min(headersTimeoutMs, options.readTimeoutMs),
+      connectionsCheckingInterval: timeoutCheckMs,
+    },
     keepAliveTimeout: options.idleTimeoutMs,
     genReqId: createRequestIds(),
     routerOptions: { ignoreTrailingSlash: false, maxParamLength: 2048, querystringParser: parseForm },
     onProtoPoisoning: 'remove',
     onConstructorPoisoning: 'remove',
     forceCloseConnections: 'idle',
-    ...(options.basePath ? { rewriteUrl: stripBasePath(options.basePath) } : {}),
+    ...(options.basePath || options.aliases ? { rewriteUrl: toRoute(options) } : {}),
     return503OnClosing: false,
     // A path the router cannot read is refused like anything else: in the words of the plane.
     frameworkErrors: (error, request, reply) => void app.errorHandler(error, request, reply),
@@ -74,9 +88,32 @@ export const createHttpServer = (options: HttpServerOptions): HttpServer => {
     (_request, body, done) => done(null, parseForm(body as string)),
   );
 
+  if (isTrustedProxy)
+    app.addHook('onRequest', (request, _reply, done) => {
+      const forwardedFor = request.headers['x-forwarded-for'];
+      const peer = request.socket.remoteAddress ?? '';
+      const value = clientAddress(
+        peer,
+        Array.isArray(forwardedFor) ? forwardedFor.join() : forwardedFor,
+        isTrustedProxy,
+      );
+      Object.defineProperty(request, 'ip', { value });
+      done();
+    });
+
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id);
     done(request.headers['content-encoding'] === undefined ? undefined : new UnreadableEncoding());
+  });
+
+  // Not the connection ends here but all that was sent on it: Node has read on, and might have read another request.
+  const ambiguous = new WeakSet<object>();
+  app.addHook('onRequest', ({ raw }, reply, done) => {
+    if (raw.httpVersionMajor === 1 && raw.httpVersionMinor === 0 && raw.headers['transfer-encoding'] !== undefined)
+      ambiguous.add(raw.socket);
+    if (!ambiguous.has(raw.socket)) return done();
+    reply.header('connection', 'close');
+    done(new AmbiguousFraming());
   });
 
   app.addHook('onResponse', (request, reply, done) => {
@@ -118,13 +155,26 @@ class UnreadableEncoding extends Error {
   readonly statusCode = 415;
 }
 
-const stripBasePath =
-  (basePath: string) =>
+/** HTTP/1.0 has no chunks: whoever stands in front of us may see another end of the request (RFC 9112 §6.1). */
+class AmbiguousFraming extends Error {
+  readonly statusCode = 400;
+}
+
+/** The public path as the router knows it: without the issuer's own path, and an alias by its proper name. */
+const toRoute =
+  ({ basePath = '', aliases = {} }: Pick<HttpServerOptions, 'basePath' | 'aliases'>) =>
   ({ url = '/' }: { url?: string | undefined }): string => {
-    if (!url.startsWith(basePath)) return url;
-    const rest = url.slice(basePath.length);
-    return rest === '' || rest.startsWith('?') ? `/${rest}` : rest.startsWith('/') ? rest : url;
+    const route = basePath === '' ? url : stripBasePath(basePath, url);
+    const path = pathOf(route);
+    const proper = Object.hasOwn(aliases, path) ? aliases[path] : undefined;
+    return proper === undefined ? route : `${proper}${route.slice(path.length)}`;
   };
+
+const stripBasePath = (basePath: string, url: string): string => {
+  if (!url.startsWith(basePath)) return url;
+  const rest = url.slice(basePath.length);
+  return rest === '' || rest.startsWith('?') ? `/${rest}` : rest.startsWith('/') ? rest : url;
+};
 
 /** The path without the query, which may hold a code or worse. */
 const pathOf = (url: string): string => url.split('?', 1)[0] ?? '';

@@ -5,12 +5,21 @@
 export const auditActions = {
   'user.login': 'A user signed in with a password.',
   'user.login_failed': 'A sign-in was refused; the submitted address is not kept.',
+  'auth.locked_out':
+    'Too many sign-ins failed: an e-mail address from one client address, or a client address, has to wait.',
   'user.logout': 'A user signed out.',
   'consent.granted': 'A user allowed a client.',
   'consent.denied': 'A user refused a client.',
-  'client.registered': 'A client registered itself.',
+  'consent.revoked_user': 'A user took back what an app was allowed, one app or all of them.',
+  'user.sessions_ended': 'A user signed out other browsers of their own.',
+  'client.registered': 'A client registered itself, or a user allowed one that is known by its metadata document.',
+  'client.registration_updated': 'A client that registered itself changed its registration.',
+  'client.unregistered': 'A client that registered itself ended its registration.',
+  'client.expired': 'A client that registered itself was deleted because it had not been used for long.',
+  'client.document_changed': 'The metadata document of a client says something else than before.',
   'auth_code.reused': 'An authorization code was presented again.',
   'family.revoked': 'A refresh token family was revoked because a token of it was presented twice.',
+  'refresh_token.foreign': 'A client presented the refresh token of another client and got nothing for it.',
   'token.revoked': 'A token was revoked at the revocation endpoint or by an operator.',
   'token.introspect_denied': 'A caller asked about a token that is none of its business.',
   'client.created_admin': 'An operator created a client.',
@@ -19,6 +28,7 @@ export const auditActions = {
   'client.reactivated': 'An operator reactivated a client.',
   'client.revoked': 'An operator revoked a client for good.',
   'client.secret_rotated': 'An operator replaced the secret of a client.',
+  'client.secret_revoked': 'An operator ended an old secret of a client before its time.',
   'client.deleted': 'An operator deleted a client.',
   'user.created': 'An operator created a user.',
   'user.updated': 'An operator changed a user.',
@@ -41,6 +51,8 @@ export const auditActions = {
   'issuance.revoked_admin': 'An operator revoked one issued token and its descendants.',
   'key.rotated': 'The signing key was rotated.',
   'dcr.mode_updated': 'The registration mode was changed.',
+  'initial_access_token.created': 'An operator made a token that lets its bearer register clients.',
+  'initial_access_token.revoked': 'An operator ended a token that let its bearer register clients.',
 } as const;
 
 export type AuditAction = keyof typeof auditActions;

@@ -19,7 +19,20 @@ const histogram = <L extends Labels>(name: string, help: string, labels: L) =>
 /** Buckets of every `_duration_seconds`, in seconds. */
 export const durationBuckets = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
-const grantTypeLabel = ['authorization_code', 'refresh_token', 'client_credentials'] as const;
+/** What requests to other hosts are for. */
+export const outboundPurposes = ['client_document', 'client_keys'] as const;
+export type OutboundPurpose = (typeof outboundPurposes)[number];
+
+/** Limits on how often somebody may ask. */
+export const limitNames = ['requests', 'registrations', 'pushed_requests', 'device_codes', 'client_failures'] as const;
+export type LimitName = (typeof limitNames)[number];
+
+const grantTypeLabel = [
+  'authorization_code',
+  'refresh_token',
+  'client_credentials',
+  'urn:ietf:params:oauth:grant-type:device_code',
+] as const;
 
 export const catalogue = {
   tokensIssued: counter('authserver_tokens_issued_total', 'Access tokens issued, by any grant.', {
@@ -33,13 +46,16 @@ export const catalogue = {
     reason: denialReasons,
   }),
   clientsRegistered: counter('authserver_clients_registered_total', 'Clients registered.', {
-    source: ['dcr', 'admin'],
+    source: ['dcr', 'admin', 'cimd'],
   }),
   consentDecisions: counter('authserver_consent_decisions_total', 'Decisions on the consent page.', {
     decision: ['granted', 'denied'],
   }),
+  deviceRequests: counter('authserver_device_requests_total', 'Devices that asked to be allowed, and the answers.', {
+    outcome: ['asked', 'refused_full', 'allowed', 'denied'],
+  }),
   loginAttempts: counter('authserver_login_attempts_total', 'Login form submissions.', {
-    outcome: ['success', 'failure'],
+    outcome: ['success', 'failure', 'locked_out'],
   }),
   refreshReuse: counter(
     'authserver_refresh_token_reuse_total',
@@ -50,10 +66,23 @@ export const catalogue = {
     verifier: ['valid', 'invalid'],
   }),
   introspections: counter('authserver_introspection_total', 'Introspection answers.', { active: ['true', 'false'] }),
+  outboundRequests: counter('authserver_outbound_requests_total', 'Requests to hosts that clients named.', {
+    purpose: outboundPurposes,
+    outcome: ['answered', 'forbidden', 'unreachable', 'timeout', 'oversized', 'malformed'],
+  }),
+  cimdFetchSuppressed: counter(
+    'authserver_cimd_fetch_suppressed_total',
+    'Client metadata documents that were wanted but not fetched: a failure was remembered, a fetch was under way already, too many were, or too many from one host.',
+    { reason: ['negative_cache', 'single_flight', 'capacity', 'host_budget'] },
+  ),
   keyRotations: counter('authserver_key_rotation_total', 'Signing key rotations.', {}),
   clientCredentialsIssued: counter('authplane_client_credentials_issued_total', 'Machine tokens issued.', {}),
   clientCredentialsDenied: counter('authplane_client_credentials_denied_total', 'Machine tokens denied.', {
     reason: denialReasons,
+  }),
+  dpopValidated: counter('authplane_dpop_proofs_validated_total', 'DPoP proofs that passed validation.', {}),
+  dpopRejected: counter('authplane_dpop_proofs_rejected_total', 'DPoP proofs rejected.', {
+    reason: ['invalid_proof', 'replay', 'nonce_required', 'nonce_mismatch'],
   }),
   resourceServerOps: counter('authplane_resource_server_ops_total', 'Changes to resources by the admin API.', {
     op: ['create', 'update', 'delete'],
@@ -76,16 +105,37 @@ export const catalogue = {
     'Authorization request, received to answered.',
     {},
   ),
+  cimdFetchDuration: histogram('authserver_cimd_fetch_duration_seconds', 'Fetch of a client metadata document.', {
+    outcome: ['success', 'invalid', 'failed'],
+  }),
   introspectionDuration: histogram('authserver_introspection_duration_seconds', 'Introspection call latency.', {}),
   keyReloadDuration: histogram('authserver_key_reload_duration_seconds', 'Reload of the signing keys.', {}),
-  dbDuration: histogram('authserver_db_operation_duration_seconds', 'Database statements, queueing included.', {
-    operation: 'open',
-    store: ['postgres'],
-  }),
+  dbDuration: histogram(
+    'authserver_db_operation_duration_seconds',
+    'Statements to PostgreSQL and commands to Redis, queueing included.',
+    {
+      operation: 'open',
+      store: ['postgres', 'redis'],
+    },
+  ),
   changePropagation: histogram(
     'authserver_change_propagation_seconds',
     'Commit of a change to its application in this process.',
     { kind: 'open' },
+  ),
+  rateLimited: counter('authserver_rate_limited_total', 'Requests refused with 429, by the limit they ran into.', {
+    limit: limitNames,
+  }),
+  loginLockouts: counter('authserver_login_lockouts_total', 'Lockouts that began, and what they locked.', {
+    scope: ['identity', 'address'],
+  }),
+  redisErrors: counter('authserver_redis_errors_total', 'Commands that Redis did not answer, by what they were for.', {
+    use: ['replay', 'limit', 'lockout'],
+  }),
+  traceEventsDropped: counter(
+    'authserver_trace_events_dropped_total',
+    'Events of connecting clients that the flight recorder did not keep, because there were too many.',
+    {},
   ),
   activeClients: gauge('authserver_active_clients', 'Clients with status active, counted in the database.', {}),
   activeFamilies: gauge(

@@ -1,2 +1,2 @@
 /** Version of this release; the same as in every package.json. */
-export const version = '0.1.0';
+export const version = '0.2.0';

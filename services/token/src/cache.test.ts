@@ -99,3 +99,14 @@ test('a snapshot answers with its last value while the database is away, but not
   assert.deepEqual(await snapshot.stale(), { rows: 1 });
   await assert.rejects(snapshot.get(), /away/);
 });
+
+test('what is not worth keeping is loaded each time, once for those who ask together', async () => {
+  const { loads, load } = controlled();
+  const cache = createCache({ load, ttlMs: 60_000, maxEntries: 100, isWorthKeeping: (value) => value !== 'junk' });
+  for (const expected of [1, 2]) {
+    const asked = [cache.get('a'), cache.get('a')];
+    assert.equal(loads.length, expected);
+    loads[expected - 1]?.resolve('junk');
+    assert.deepEqual(await Promise.all(asked), ['junk', 'junk']);
+  }
+});

@@ -17,6 +17,8 @@ export const createCache = <V>(options: {
   load: (key: string) => Promise<V | undefined>;
   ttlMs: number;
   maxEntries: number;
+  /** What is not worth its memory is loaded again each time; by default everything is. */
+  isWorthKeeping?: (value: V) => boolean;
 }): Cache<V> => {
   const entries = new Map<string, Entry<V>>();
   const loading = new Map<string, Promise<V | undefined>>();
@@ -25,7 +27,7 @@ export const createCache = <V>(options: {
   const load = async (key: string): Promise<V | undefined> => {
     const begun = epoch;
     const value = await options.load(key);
-    if (value !== undefined && begun === epoch) {
+    if (value !== undefined && begun === epoch && (options.isWorthKeeping?.(value) ?? true)) {
       if (entries.size >= options.maxEntries) entries.delete(entries.keys().next().value as string);
       entries.set(key, { value, until: performance.now() + options.ttlMs });
     }

@@ -1,31 +1,58 @@
 import type { Config } from '@authserver/config';
 import type { ChangeFeed } from '@authserver/events';
 import type { Keyring } from '@authserver/keys';
-import type { GrantType } from '@authserver/oauth';
+import { type GrantType, parseScope } from '@authserver/oauth';
+import { createOutboundClient, type Resolve } from '@authserver/outbound';
+import type { RedisConnection } from '@authserver/replay';
 import { createIssuanceWriter, createStore, type Database } from '@authserver/store';
-import type { Logger, Metrics } from '@authserver/telemetry';
+import type { Logger, Metrics, OutboundPurpose } from '@authserver/telemetry';
 import { createBrowser } from './authorization/browser.ts';
 import { createCodes } from './authorization/codes.ts';
+import { createDeviceVisits } from './authorization/device-visits.ts';
 import { createPendingRequests } from './authorization/pending.ts';
+import { createPushedRequests } from './authorization/pushed.ts';
+import { createRefusals } from './authorization/refusals.ts';
+import { listChores } from './chores.ts';
+import { createAssertions } from './clients/assertion.ts';
 import { createClientAuthenticator } from './clients/authenticate.ts';
+import { createDocumentRows } from './clients/document-rows.ts';
+import { createDocuments } from './clients/documents.ts';
+import { limitFailedClients } from './clients/failed-clients.ts';
+import { createClientFinder } from './clients/find.ts';
+import { createGuardedFetch } from './clients/guarded-fetch.ts';
+import { createClientKeys } from './clients/keys.ts';
+import { createClientUse } from './clients/registration-expiry.ts';
+import { createSecretUse } from './clients/secret-use.ts';
+import { createNonces } from './dpop/nonces.ts';
+import { createProofs } from './dpop/proof.ts';
+import { createProofRequirement } from './dpop/requirement.ts';
 import { authorizationCode } from './grants/authorization-code.ts';
 import { clientCredentials } from './grants/client-credentials.ts';
+import { deviceCode } from './grants/device-code.ts';
 import type { Grant } from './grants/grant.ts';
+import { createRedeemCode } from './grants/redeem-code.ts';
 import { refreshToken } from './grants/refresh-token.ts';
+import { createHousekeeping } from './housekeeping.ts';
+import { createLimits } from './limits/limits.ts';
+import { createLoginLockout } from './limits/lockout.ts';
 import { createLookups } from './lookups.ts';
 import { createPasswordChecker } from './passwords.ts';
 import { createSecrets } from './secrets.ts';
+import { openSharedState } from './shared-state.ts';
 import type { Clock } from './time.ts';
 import { createTokenIssuer } from './tokens/issuer.ts';
 import { keepReloading } from './tokens/key-reload.ts';
 import { createReplays } from './tokens/replays.ts';
 import { createOwnTokenVerifier } from './tokens/verify.ts';
+import { createFlightRecorder } from './trace/recorder.ts';
 
 export type TokenPlaneOptions = {
   config: Config;
   /** `session.secret`, configured or generated. */
   sessionSecret: string;
   database: Database;
+  /** Where `redis.url` leads. */
+  redis?: RedisConnection | undefined;
   keyring: Keyring;
   feed: ChangeFeed;
   logger: Logger;
@@ -35,55 +62,155 @@ export type TokenPlaneOptions = {
   /** Shown on the start page of a localhost issuer. */
   steps?: readonly { title: string; command: string }[];
   draining?: () => boolean;
+  /** Mean time between two rounds of deleting what is over; a minute unless a test cannot wait. */
+  housekeepingIntervalMs?: number | undefined;
+  /** How the hosts of client documents and keys are found; by the name servers of the system unless said. */
+  resolveHost?: Resolve | undefined;
 };
 
 export type TokenPlane = Awaited<ReturnType<typeof createTokenPlane>>;
 
 /** The composition root of the data plane: the only place that constructs. */
 export const createTokenPlane = async (options: TokenPlaneOptions) => {
-  const { config, keyring, clock, metrics } = options;
+  const { config, database, keyring, clock, metrics, logger } = options;
   const { issuer } = config.server;
-  const store = createStore(options.database);
+  const basePath = new URL(issuer).pathname.replace(/\/$/, '');
+
+  // What is kept: in the database, beside it, in memory.
+  const store = createStore(database);
+  const issuances = createIssuanceWriter(database);
   const lookups = createLookups(store, config, options.feed);
   const secrets = createSecrets(options.sessionSecret);
-  const replays = createReplays(store, metrics);
-  const issuances = createIssuanceWriter(options.database);
-  const reloadKeys = keepReloading(keyring, options.logger);
+  const { singleUse, limiter, attempts } = openSharedState({ ...options, secrets });
+  const limits = createLimits({ limiter, config, metrics });
+  const recorder = createFlightRecorder({
+    write: (events) => store.connectionEvents.insertMany(events),
+    onDropped: (events) => metrics.traceEventsDropped.inc(events),
+  });
+
+  const reloadKeys = keepReloading(keyring, logger);
   options.feed.subscribe('signing_key', reloadKeys);
   options.feed.onReset(reloadKeys);
 
+  // What is given, and for what.
+  const replays = createReplays(store, metrics);
   const shared = { store, issuances, lookups, replays, secrets, config };
+  const redeemCode = createRedeemCode(shared);
   const grants: Grant[] = [
-    authorizationCode(shared),
+    authorizationCode({ ...shared, redeemCode }),
     refreshToken(shared),
     ...(config.client_credentials.enabled ? [clientCredentials(shared)] : []),
+    ...(config.device.enabled ? [deviceCode({ ...shared, redeemCode })] : []),
   ];
+  const enabledGrants = grants.map(({ type }): GrantType => type);
+
+  // Who asks: from their row, or from a document that is fetched.
+  const outboundPolicy = {
+    allowHttp: !config.cimd.require_https,
+    allowPrivateAddresses: config.cimd.allow_private_addresses,
+  };
+  const outbound = createOutboundClient<OutboundPurpose>({
+    ...outboundPolicy,
+    resolve: options.resolveHost,
+    onEnd: (purpose, outcome) => metrics.outboundRequests.inc({ purpose, outcome }),
+  });
+  const guarded = createGuardedFetch({ outbound, clock, unlimitedHosts: config.cimd.allow_private_addresses });
+  const fetching = { fetch: guarded, fetchTimeoutSeconds: config.cimd.fetch_timeout, clock };
+  const documents = createDocuments({ ...fetching, enabledGrants, cacheTtl: config.cimd.cache_ttl, metrics, logger });
+  const documentRows = createDocumentRows({
+    store,
+    documents,
+    defaultCeiling: parseScope(config.oauth.default_client_scope) ?? [],
+    clock,
+    metrics,
+    logger,
+  });
+  const finder = createClientFinder({
+    lookups,
+    documents,
+    rows: documentRows,
+    policy: outboundPolicy,
+    enabled: config.cimd.enabled,
+    dcr: config.dcr,
+  });
+  const clientUse = createClientUse(store);
+  const secretUse = createSecretUse({ write: (uses) => store.clientSecrets.touch(uses), clock, logger });
+  const authenticator = createClientAuthenticator({
+    findClient: finder.forAuthentication,
+    clientSecretPepper: config.client_secret_pepper,
+    assertions: createAssertions({ issuer, keys: createClientKeys(fetching), singleUse, now: () => clock.now() }),
+    onSecretUsed: secretUse.note,
+    now: () => clock.now(),
+  });
+  const nonces = createNonces({ issuer, ttlSeconds: config.dpop.nonce_ttl, mac: secrets.nonceMac });
+
+  // The person at the browser.
+  const browser = createBrowser({ store, secrets, clock, config });
+  const pending = createPendingRequests(secrets, clock, config.oauth.state_max_age);
+
+  const { housekeepingIntervalMs: intervalMs } = options;
+  const chores = listChores({ database, store, config, clientUse });
+  const housekeeping = createHousekeeping({ chores, clock, logger, ...(intervalMs && { intervalMs }) });
 
   return {
     ...options,
-    reloadKeys,
+
+    // The server itself.
     issuer,
-    basePath: new URL(issuer).pathname.replace(/\/$/, ''),
+    basePath,
     steps: options.steps ?? [],
     draining: options.draining ?? (() => false),
-    ping: () => options.database.query('ping', 'select 1'),
+    ping: () => database.query('ping', 'select 1'),
+    reloadKeys,
+    housekeeping,
+    recorder,
+    /** Ends what runs beside the requests; the database is still there. */
+    close: async () => {
+      await Promise.all([housekeeping.stop(), recorder.close(), secretUse.close()]);
+    },
+
+    // What it keeps.
     store,
     lookups,
     resources: () => lookups.resources(),
-    findClient: (clientId: string) => lookups.client(clientId),
-    requireScope: config.oauth.require_scope,
+    singleUse,
+    limits,
+
+    // Clients.
+    clients: limitFailedClients(authenticator, limits),
+    findClient: finder.forAuthorization,
+    keepClient: documentRows.keep,
+    whyGone: (clientId: string) => store.clientTombstones.find(clientId),
+    clientUse,
+    clientDocumentsEnabled: config.cimd.enabled,
+    outboundPolicy,
+
+    // Tokens.
     grants,
-    enabledGrants: grants.map(({ type }): GrantType => type),
-    clients: createClientAuthenticator({
-      findClient: (clientId) => lookups.client(clientId),
-      clientSecretPepper: config.client_secret_pepper,
-      now: () => clock.now(),
-    }),
+    enabledGrants,
+    dpopEnabled: config.dpop.enabled,
+    proofs: createProofs({ issuer, settings: config.dpop, nonces, singleUse, metrics }),
+    proofRequirement: createProofRequirement({ settings: config.dpop, lookups }),
     tokenIssuer: createTokenIssuer({ issuer, keyring, metrics }),
     verify: createOwnTokenVerifier({ issuer, keyring }),
-    browser: createBrowser({ store, secrets, clock, config }),
+
+    // Authorization requests.
+    requireScope: config.oauth.require_scope,
+    defaultResource: config.oauth.default_resource,
+    requirePushed: config.oauth.require_pushed_authorization_requests,
+    pushed: createPushedRequests(store, {
+      seconds: config.oauth.par_lifetime,
+      personSeconds: config.oauth.state_max_age,
+    }),
+    pending,
     codes: createCodes(config.oauth.code_ttl),
-    pending: createPendingRequests(secrets, clock, config.oauth.state_max_age),
+    refusals: createRefusals({ issuer, basePath, browser, pending, store, clock, metrics }),
+    deviceCodeSeconds: config.device.code_ttl,
+    deviceVisits: createDeviceVisits(secrets, clock, config.device.code_ttl),
+
+    // People.
+    browser,
     passwords: await createPasswordChecker(),
+    lockout: createLoginLockout({ attempts, secrets, clock, config: config.rate_limit }),
   };
 };

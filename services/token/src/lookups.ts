@@ -27,7 +27,13 @@ export type Lookups = {
 
 /** What every request needs and an operator rarely changes, in memory. What may not be late is not here. */
 export const createLookups = (store: Store, config: Config, feed: ChangeFeed): Lookups => {
-  const clients = createCache({ load: (id) => store.clients.find(id), ttlMs: ceilingTtlMs, maxEntries: 20_000 });
+  const clients = createCache({
+    load: (id) => store.clients.find(id),
+    ttlMs: ceilingTtlMs,
+    maxEntries: 20_000,
+    // Anybody registers as many as they like, each as large as it may be: they get no place here before somebody used them.
+    isWorthKeeping: (client) => client.registrationSource !== 'dcr' || client.lastUsedAt !== undefined,
+  });
   const resources = createSnapshot(async () => toCatalog(await store.resources.all()), ceilingTtlMs);
   const dcr = createSnapshot(async () => ({ mode: (await store.settings.dcrMode()) ?? config.dcr.mode }), ceilingTtlMs);
 

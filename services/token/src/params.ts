@@ -1,5 +1,5 @@
 import type { FormParams } from '@authserver/http';
-import { invalidRequest } from '@authserver/oauth';
+import { invalidRequest, repeatedParameters } from '@authserver/oauth';
 import { z } from 'zod';
 
 /**
@@ -14,7 +14,7 @@ export const FormBody = z.custom<FormParams>((value) => typeof value === 'object
 /** @throws {OAuthError} `invalid_request` when a parameter is repeated */
 export const readParams = (raw: z.infer<typeof FormBody>): Params => {
   const { params, repeated } = splitParams(raw);
-  if (repeated.length > 0) throw invalidRequest('A request parameter is repeated.', 'duplicate_parameter');
+  if (repeated.length > 0) throw invalidRequest(repeatedParameters(repeated), 'duplicate_parameter');
   return params;
 };
 
@@ -30,3 +30,9 @@ export const splitParams = (raw: z.infer<typeof FormBody>): { params: Params; re
   }
   return { params: Object.assign(single, { resources }) as unknown as Params, repeated };
 };
+
+/** A field of a page's form or link. One that is repeated is a form nobody drew: treated as missing, like an empty one. */
+export const PageField = z
+  .union([z.string(), z.array(z.string())])
+  .optional()
+  .transform((value) => (Array.isArray(value) || value === '' ? undefined : value));

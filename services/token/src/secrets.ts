@@ -7,6 +7,9 @@ export const randomToken = (): string => randomBytes(32).toString('base64url');
 /** How a token or code is kept: random 256-bit values need no slow hash. */
 export const tokenHash = (token: string): Buffer => createHash('sha256').update(token).digest();
 
+/** A JWE in compact form with a direct key (RFC 7516 §3.1), to the letter: it goes on into addresses as it came. */
+const compact = /^[A-Za-z0-9_-]+\.\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
+
 /** Everything that is keyed by `session.secret`; each purpose has a key of its own (RFC 5869). */
 export type Secrets = {
   /**
@@ -17,6 +20,10 @@ export type Secrets = {
   /** Proves that a form was served to this browser: bound to its cookie. */
   csrfToken(binding: string): string;
   csrfMatches(binding: string, presented: string | undefined): boolean;
+  /** A MAC over a server nonce, so that it needs no storage (RFC 9449 §8). */
+  nonceMac(text: string): string;
+  /** What an address or a name is called where it is only counted: keyed, so that nobody can try names against it. */
+  pseudonym(text: string): Buffer;
   /** Encrypts what a browser carries for us. `purpose` keeps one kind from being used as another. */
   seal(purpose: string, payload: Record<string, unknown>, expiresAt: Date): Promise<string>;
   /** `undefined` when it is not ours, was changed, is for another purpose or has expired. */
@@ -28,6 +35,8 @@ export const createSecrets = (sessionSecret: string): Secrets => {
     new Uint8Array(hkdfSync('sha256', sessionSecret, '', `authserver ${info}`, 32));
   const successorKey = derive('refresh successor');
   const csrfKey = derive('csrf');
+  const nonceKey = derive('dpop nonce');
+  const pseudonymKey = derive('pseudonym');
   const sealKey = derive('seal');
 
   const csrfToken = (binding: string): string => createHmac('sha256', csrfKey).update(binding).digest('base64url');
@@ -40,6 +49,8 @@ export const createSecrets = (sessionSecret: string): Secrets => {
       const given = Buffer.from(presented ?? '');
       return given.length === expected.length && timingSafeEqual(given, expected);
     },
+    nonceMac: (text) => createHmac('sha256', nonceKey).update(text).digest('base64url'),
+    pseudonym: (text) => createHmac('sha256', pseudonymKey).update(text).digest(),
     seal: (purpose, payload, expiresAt) =>
       new EncryptJWT(payload)
         .setProtectedHeader({ alg: 'dir', enc: 'A256GCM' })
@@ -47,6 +58,7 @@ export const createSecrets = (sessionSecret: string): Secrets => {
         .setExpirationTime(Math.ceil(expiresAt.getTime() / 1000))
         .encrypt(sealKey),
     async unseal(purpose, sealed, now) {
+      if (!compact.test(sealed)) return undefined; // decoders put up with white space, addresses do not
       try {
         const { payload } = await jwtDecrypt(sealed, sealKey, {
           audience: purpose,

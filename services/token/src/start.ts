@@ -2,10 +2,11 @@ import { type Config, isLocalhostIssuer, parseAddress } from '@authserver/config
 import { createChangeFeed, notifyChannel } from '@authserver/events';
 import { createHttpServer, drain, type HttpServer, healthRoutes, listen, metricsRoute } from '@authserver/http';
 import type { Keyring } from '@authserver/keys';
+import { openRedis, type RedisConnection } from '@authserver/replay';
 import { changes, type Database, ensurePartitions, openDatabase } from '@authserver/store';
 import { type Logger, type Metrics, version } from '@authserver/telemetry';
 import { createTokenApp } from './app.ts';
-import { createTokenPlane } from './deps.ts';
+import { createTokenPlane, type TokenPlaneOptions } from './deps.ts';
 import type { Clock } from './time.ts';
 
 export type TokenServiceOptions = {
@@ -21,6 +22,9 @@ export type TokenServiceOptions = {
   internalListener: boolean;
   /** Commands for the start page of a localhost issuer. */
   steps?: readonly { title: string; command: string }[];
+  /** Mean time between two rounds of deleting what is over; a minute unless a test cannot wait. */
+  housekeepingIntervalMs?: number | undefined;
+  resolveHost?: TokenPlaneOptions['resolveHost'];
 };
 
 export type TokenService = {
@@ -62,19 +66,26 @@ export const startTokenService = async (options: TokenServiceOptions): Promise<T
   }, partitionIntervalMs);
   partitions.unref();
 
+  const redis = config.redis.url === undefined ? undefined : connectRedis(config.redis.url, options);
+
   let keyReload: NodeJS.Timeout | undefined;
   let draining = false;
+  let closePlane: (() => Promise<void>) | undefined;
   const opened: HttpServer[] = [];
   const close = async (): Promise<void> => {
     await Promise.all(opened.map((app) => drain(app, config.server.shutdown_wait * 1000)));
     clearInterval(partitions);
     clearInterval(keyReload);
     await feed.stop();
+    await closePlane?.();
+    redis?.close();
     await database.end();
   };
 
   try {
-    const plane = await createTokenPlane({ ...options, database, feed, version, draining: () => draining });
+    const plane = await createTokenPlane({ ...options, database, redis, feed, version, draining: () => draining });
+    closePlane = plane.close;
+    plane.housekeeping.start();
     await feed.start();
     // The key files are no part of any transaction, so a rotation may go unannounced: they are read again at the pace at
     // which a lost announcement is made up for.
@@ -103,6 +114,19 @@ export const startTokenService = async (options: TokenServiceOptions): Promise<T
     throw error;
   }
 };
+
+/** Redis may be away when we start, and any time after: what needs it is refused, the rest goes on. */
+const connectRedis = (url: string, { config, logger, metrics }: TokenServiceOptions): RedisConnection =>
+  openRedis({
+    url,
+    issuer: config.server.issuer,
+    onLost: (place, reason) => logger.error({ ...place, reason }, 'Redis is not reachable'),
+    onBack: (place) => logger.info(place, 'Redis is reachable again'),
+    onRun(use, seconds, failed) {
+      metrics.dbDuration.observe({ operation: `redis_${use}`, store: 'redis' }, seconds);
+      if (failed) metrics.redisErrors.inc({ use });
+    },
+  });
 
 const createInternalServer = (
   { config, logger, metrics }: TokenServiceOptions,

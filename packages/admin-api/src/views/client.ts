@@ -5,7 +5,9 @@ import {
   ClientName,
   GrantTypes,
   grantTypes,
+  JwksUri,
   metadataProblems,
+  PublicJwks,
   RedirectUris,
   ScopeString,
 } from '@authserver/oauth';
@@ -14,6 +16,7 @@ import { page, Timestamp } from './fields.ts';
 
 const AuthMethod = z.enum(authMethods);
 export const ClientStatus = z.enum(['active', 'suspended', 'revoked']);
+const RefreshTokenPolicy = z.enum(['registered', 'offline_access', 'always']);
 export const RegistrationSource = z.enum(['dcr', 'cimd', 'admin']);
 
 const described = {
@@ -21,6 +24,17 @@ const described = {
   redirect_uris: RedirectUris.describe('Where responses may go (RFC 6749 §3.1.2); needed for authorization_code.'),
   grant_types: GrantTypes.describe('Grants the client may use (RFC 7591 §2).'),
   scope: ScopeString.describe('Upper bound of what the client may be granted, separated by spaces.'),
+  jwks: PublicJwks.describe('Public keys of a private_key_jwt client (RFC 7591 §2); not beside jwks_uri.'),
+  jwks_uri: JwksUri.describe(
+    'Where the public keys of a private_key_jwt client are: an https URL on the public internet.',
+  ),
+  dpop_bound_access_tokens: z.boolean().describe('Refuse a token request without a DPoP proof (RFC 9449 §5.2).'),
+  require_pushed_authorization_requests: z
+    .boolean()
+    .describe('Refuse an authorization request that was not pushed (RFC 9126 §6).'),
+  refresh_token_policy: RefreshTokenPolicy.describe(
+    'When an authorization comes with a refresh token: if the client is registered for the grant; only if offline_access was asked for as well; or always, registered or not.',
+  ),
 };
 
 export const CreateClient = z
@@ -30,10 +44,15 @@ export const CreateClient = z
     grant_types: described.grant_types.default(['authorization_code', 'refresh_token']),
     response_types: z.array(z.literal('code')).max(1).optional().describe('What the grant types imply, if absent.'),
     token_endpoint_auth_method: AuthMethod.default('none').describe(
-      'How the client proves itself at our endpoints (RFC 7591 §2). Anything but none gets a secret.',
+      'How the client proves itself at our endpoints (RFC 7591 §2). A client_secret method gets a secret, private_key_jwt needs jwks or jwks_uri.',
     ),
     application_type: ApplicationType.default('web').describe('native allows private-use redirect schemes.'),
     scope: described.scope.default(''),
+    jwks: described.jwks.optional(),
+    jwks_uri: described.jwks_uri.optional(),
+    dpop_bound_access_tokens: described.dpop_bound_access_tokens.default(false),
+    require_pushed_authorization_requests: described.require_pushed_authorization_requests.default(false),
+    refresh_token_policy: described.refresh_token_policy.default('registered'),
     agent: z.boolean().default(false).describe('An autonomous agent acts here; set once.'),
     agent_description: AgentDescription.default(''),
   })
@@ -55,6 +74,8 @@ const TiedMembers = z.object({
   grant_types: GrantTypes,
   token_endpoint_auth_method: AuthMethod,
   application_type: ApplicationType,
+  jwks: z.unknown().optional(),
+  jwks_uri: z.string().optional(),
 });
 
 export const UpdateClient = z.strictObject(described).partial().meta({ id: 'UpdateClient' });
@@ -72,6 +93,11 @@ const shown = {
   token_endpoint_auth_method: AuthMethod,
   application_type: ApplicationType,
   scope: z.string(),
+  jwks: z.object({ keys: z.array(z.record(z.string(), z.unknown())) }).optional(),
+  jwks_uri: z.string().optional(),
+  dpop_bound_access_tokens: z.boolean(),
+  require_pushed_authorization_requests: z.boolean(),
+  refresh_token_policy: RefreshTokenPolicy,
   status: ClientStatus,
   registration_source: RegistrationSource,
   agent: z.boolean(),
@@ -79,14 +105,26 @@ const shown = {
   issued_at: Timestamp,
 };
 
+const ClientSecretView = z.object({
+  id: z.string(),
+  created_at: Timestamp,
+  expires_at: Timestamp.optional().describe('When it ends; absent for the one that stays.'),
+  last_used_at: Timestamp.optional().describe('To about a minute; absent when it was never used.'),
+});
+
 /** A client as it is read. The reply to its creation spells id and name as registration does. */
 export const ClientView = z
   .object({
     id: z.string(),
     name: z.string(),
     ...shown,
+    secrets: z
+      .array(ClientSecretView)
+      .describe('Its secrets, oldest first; two while one replaces the other. Never the secret itself.'),
     cimd_url: z.string().optional().describe('Its metadata document, for a client that identified itself by one.'),
     updated_at: Timestamp,
+    first_user_id: z.string().optional().describe('Who consented to it first.'),
+    last_used_at: Timestamp.optional().describe('When it last got a token or a consent, to the hour.'),
   })
   .meta({ id: 'Client' });
 
@@ -99,6 +137,27 @@ export const CreatedClient = z
   })
   .meta({ id: 'CreatedClient' });
 
-export const ClientSecret = z.object({ client_id: z.string(), client_secret: z.string() }).meta({ id: 'ClientSecret' });
+const maxOverlapSeconds = 30 * 24 * 3600;
+
+export const RotateSecret = z
+  .strictObject({
+    overlap: z
+      .number()
+      .int()
+      .min(0)
+      .max(maxOverlapSeconds)
+      .default(0)
+      .describe('Seconds the present secret stays good beside the new one. 0: it ends at once.'),
+  })
+  .nullish()
+  .meta({ id: 'RotateSecret' });
+
+export const ClientSecret = z
+  .object({
+    client_id: z.string(),
+    client_secret: z.string(),
+    old_secret_expires_at: Timestamp.optional().describe('When the secret it replaces ends; absent when it has.'),
+  })
+  .meta({ id: 'ClientSecret' });
 
 export const ClientState = z.object({ status: ClientStatus }).meta({ id: 'ClientState' });

@@ -93,6 +93,10 @@ const BackendKind = z
   .refine((kind) => kind === 'mint', 'broker resources are not available in this release')
   .describe('mint: tokens are ours. broker is not available in this release.');
 
+const DpopRequired = z
+  .boolean()
+  .describe('Issue only tokens that are bound to a key, and say so in the metadata (RFC 9449, RFC 9728 §2).');
+
 export const CreateResource = z
   .strictObject({
     slug: Slug,
@@ -101,6 +105,7 @@ export const CreateResource = z
     display_name: plainText(255).default('').describe('Name on the consent page.'),
     scopes: Scopes.default([]),
     policy: ResourcePolicy.prefault({}),
+    dpop_bound_access_tokens_required: DpopRequired.default(false),
   })
   .meta({ id: 'CreateResource' });
 
@@ -113,6 +118,7 @@ export const UpdateResource = z
     display_name: plainText(255).describe('Name on the consent page.'),
     scopes: Scopes,
     policy: ResourcePolicy,
+    dpop_bound_access_tokens_required: DpopRequired,
   })
   .partial()
   .meta({ id: 'UpdateResource' });
@@ -147,6 +153,7 @@ export const ResourceView = z
       z.object({ name: z.string(), description: z.string(), upstream: z.string(), default: z.boolean() }),
     ),
     policy: z.object({ exchange: ExchangeClients, runtime: RuntimeClients, connect: ReturnUrls }),
+    dpop_bound_access_tokens_required: z.boolean(),
     created_at: Timestamp,
     updated_at: Timestamp,
   })

@@ -41,6 +41,7 @@ export const SystemConfig = z
     signing: z.object({ algorithm: z.string(), key_store: z.string() }),
     dcr: z.object({ mode: DcrMode }),
     client_credentials: Toggle,
+    dpop: z.object({ enabled: z.boolean(), require: z.boolean(), require_nonce: z.boolean() }),
     oauth: z.object({ require_scope: z.boolean(), default_client_scope: z.string() }),
   })
   .meta({ id: 'SystemConfig' });

@@ -1,11 +1,13 @@
 import type { Config } from '@authserver/config';
 import type { BrowserSession, Store } from '@authserver/store';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { hostCookie } from '../cookies.ts';
 import { randomToken, type Secrets, tokenHash } from '../secrets.ts';
 import { after, type Clock } from '../time.ts';
+import { passwordAcr } from './prompts.ts';
 
-/** Who sits at the browser. `csrfToken` goes into the forms of this session. */
-export type SignedIn = BrowserSession & { csrfToken: string };
+/** Who sits at the browser. `csrfToken` goes into the forms of this session, `sessionHash` tells it from the others. */
+export type SignedIn = BrowserSession & { csrfToken: string; sessionHash: Buffer };
 
 export type Browser = {
   /** The person signed in at this browser, if any; one read. */
@@ -22,14 +24,16 @@ export type Browser = {
   sessionCsrfMatches(request: FastifyRequest, presented: string | undefined): boolean;
 };
 
-const nonceCookie = 'authserver_login_nonce';
+const nonceCookieName = 'authserver_login_nonce';
 const nonceSeconds = 12 * 3600;
 
 export const createBrowser = (deps: { store: Store; secrets: Secrets; clock: Clock; config: Config }): Browser => {
   const { store, secrets, clock } = deps;
   const { session } = deps.config;
+  const nonceCookie = hostCookie(nonceCookieName, session.secure);
+  const sessionCookie = hostCookie(session.cookie_name, session.secure);
   const base = { path: '/', httpOnly: true, secure: session.secure, sameSite: session.same_site } as const;
-  const sessionIdOf = (request: FastifyRequest): string | undefined => request.cookies[session.cookie_name];
+  const sessionIdOf = (request: FastifyRequest): string | undefined => request.cookies[sessionCookie];
   const nonceOf = (request: FastifyRequest): string | undefined => {
     const nonce = request.cookies[nonceCookie];
     return nonce && /^[A-Za-z0-9_-]{43}$/.test(nonce) ? nonce : undefined;
@@ -39,8 +43,9 @@ export const createBrowser = (deps: { store: Store; secrets: Secrets; clock: Clo
     async signedIn(request) {
       const id = sessionIdOf(request);
       if (!id) return undefined;
-      const found = await store.browserSessions.findLive(tokenHash(id), clock.now());
-      return found && { ...found, csrfToken: secrets.csrfToken(`session ${id}`) };
+      const sessionHash = tokenHash(id);
+      const found = await store.browserSessions.findLive(sessionHash, clock.now());
+      return found && { ...found, sessionHash, csrfToken: secrets.csrfToken(`session ${id}`) };
     },
 
     async signIn(request, reply, user) {
@@ -54,6 +59,7 @@ export const createBrowser = (deps: { store: Store; secrets: Secrets; clock: Clo
           userId: user.id,
           userEpoch: user.epoch,
           authTime: now,
+          acr: passwordAcr,
           expiresAt: after(now, session.max_age),
           ip: request.ip,
           userAgent: request.headers['user-agent']?.slice(0, 256),
@@ -63,7 +69,7 @@ export const createBrowser = (deps: { store: Store; secrets: Secrets; clock: Clo
         return inserted;
       });
       if (!begun) return false;
-      reply.setCookie(session.cookie_name, id, { ...base, maxAge: Math.floor(session.max_age) });
+      reply.setCookie(sessionCookie, id, { ...base, maxAge: Math.floor(session.max_age) });
       return true;
     },
 
@@ -76,7 +82,7 @@ export const createBrowser = (deps: { store: Store; secrets: Secrets; clock: Clo
           if (userId)
             await tx.auditEvents.insert({ action: 'user.logout', at: now, actorId: userId, ...origin(request) });
         });
-      reply.clearCookie(session.cookie_name, base).clearCookie(nonceCookie, base);
+      reply.clearCookie(sessionCookie, base).clearCookie(nonceCookie, base);
     },
 
     anonymousCsrf(request, reply) {

@@ -1,41 +1,47 @@
-import type { ConsentGrant, Repositories } from '@authserver/store';
+import type { Repositories } from '@authserver/store';
 import { randomToken, tokenHash } from '../secrets.ts';
 import { after } from '../time.ts';
 import type { SignedIn } from './browser.ts';
+import type { Targets } from './consents.ts';
+import { requireUnanswered } from './pushed.ts';
 import type { AuthorizationRequest } from './request.ts';
 
 export type Codes = {
-  /** Stores a code for what was allowed and returns it; only its hash is kept. */
+  /**
+   * Stores a code for what was allowed and returns it; only its hash is kept. For a pushed request `store` is a
+   * transaction: its one answer and the code stand or fall together.
+   *
+   * @throws {UntrustedRequest} when the pushed request has been answered meanwhile
+   */
   issue(
-    store: Pick<Repositories, 'authorizationCodes'>,
+    store: Pick<Repositories, 'authorizationCodes' | 'pushedRequests'>,
     request: AuthorizationRequest,
     user: SignedIn,
-    consent: Pick<ConsentGrant, 'id' | 'epoch'>,
-    scopes: readonly string[],
+    targets: Targets,
     now: Date,
   ): Promise<string>;
 };
 
 /** Authorization codes (RFC 6749 §4.1.2): 256 random bits, gone within a minute. */
 export const createCodes = (lifetimeSeconds: number): Codes => ({
-  async issue(store, request, user, consent, scopes, now) {
+  async issue(store, request, user, targets, now) {
     const code = randomToken();
     await store.authorizationCodes.insert({
       codeHash: tokenHash(code),
       clientId: request.client.clientId,
       userId: user.userId,
-      consentGrantId: consent.id,
       userEpoch: user.userEpoch,
-      consentEpoch: consent.epoch,
       redirectUri: request.redirectUri,
-      scopes,
-      resourceId: request.resource?.id,
-      resource: request.resource?.uri,
+      targets,
       codeChallenge: request.codeChallenge,
       authTime: user.authTime,
+      acr: user.acr,
+      offlineAccess: request.offlineAccess,
+      dpopJkt: request.dpopJkt,
       createdAt: now,
       expiresAt: after(now, lifetimeSeconds),
     });
+    if (request.pushed) await requireUnanswered(store, request.pushed, now);
     return code;
   },
 });

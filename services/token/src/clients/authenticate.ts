@@ -1,12 +1,23 @@
 import { timingSafeEqual } from 'node:crypto';
-import { type AuthMethod, hashClientSecret, invalidClient, invalidRequest } from '@authserver/oauth';
-import type { Client } from '@authserver/store';
+import {
+  type AuthMethod,
+  clientAssertionType,
+  hashClientSecret,
+  invalidClient,
+  invalidRequest,
+} from '@authserver/oauth';
+import type { Client, ClientSecret } from '@authserver/store';
 import type { FastifyRequest } from 'fastify';
 import type { Params } from '../params.ts';
+import { noteAttempt } from '../trace/facts.ts';
+import type { Assertions } from './assertion.ts';
 
 export type AuthenticateDeps = {
   findClient: (clientId: string) => Promise<Client | undefined>;
   clientSecretPepper: string | undefined;
+  assertions: Assertions;
+  /** A secret was right; nothing waits for what is done with that. */
+  onSecretUsed: (secret: ClientSecret) => void;
   now: () => Date;
 };
 
@@ -17,40 +28,68 @@ export type ClientAuthenticator = {
    * @throws {OAuthError} `invalid_request` when two methods are used at once, `invalid_client` for everything else
    */
   authenticate(request: FastifyRequest, params: Params): Promise<Client>;
+  /** Lets the flight recorder know who a request says it is from, before anything about it can fail. */
+  notePresented(request: FastifyRequest, params: Params): void;
 };
 
-type Presented = { method: AuthMethod; clientId: string; secret: string };
+type Presented = { method: AuthMethod; clientId: string; secret: string; assertion?: string };
 
 /** Compared with when there is nothing to compare with, so that an unknown id costs what a wrong secret costs. */
 const nothing = Buffer.alloc(32);
 
 export const createClientAuthenticator = (deps: AuthenticateDeps): ClientAuthenticator => ({
   async authenticate(request, params) {
-    const presented = readCredentials(request, params);
+    const presented = readCredentials(request, params, deps.assertions);
     const client = await deps.findClient(presented.clientId);
-    const secretMatches = hasSecret(client, presented.secret);
+    const secret = matchingSecret(client, presented.secret);
     if (!client) throw invalidClient('client_unknown');
     if (client.tokenEndpointAuthMethod !== presented.method) throw invalidClient('client_method_mismatch');
-    if (presented.method !== 'none' && !secretMatches) throw invalidClient('client_secret_invalid');
-    if (client.status !== 'active') throw invalidClient('client_not_active');
+    if (presented.assertion !== undefined) {
+      const assertion = await deps.assertions.verify(presented.assertion, client);
+      requireActive(client);
+      await deps.assertions.claim(assertion, client);
+      return client;
+    }
+    if (presented.method !== 'none' && !secret) throw invalidClient('client_secret_invalid');
+    requireActive(client);
+    if (secret) deps.onSecretUsed(secret);
     return client;
 
-    function hasSecret(of: Client | undefined, secret: string): boolean {
-      const given = hashClientSecret(secret, deps.clientSecretPepper);
+    function matchingSecret(of: Client | undefined, text: string): ClientSecret | undefined {
+      const given = hashClientSecret(text, deps.clientSecretPepper);
       const now = deps.now();
       const valid = (of?.secrets ?? []).filter(({ expiresAt }) => !expiresAt || expiresAt > now);
       const candidates = valid.length > 0 ? valid.map(({ hash }) => hash) : [nothing];
-      return candidates.map((hash) => timingSafeEqual(hash, given)).includes(true) && valid.length > 0;
+      return valid[candidates.map((hash) => timingSafeEqual(hash, given)).indexOf(true)];
     }
+  },
+
+  notePresented(request, params) {
+    const clientId = presentedClientId(request, params, deps.assertions);
+    if (clientId !== undefined) noteAttempt(request, { clientId });
   },
 });
 
-const readCredentials = (request: FastifyRequest, params: Params): Presented => {
+const presentedClientId = (request: FastifyRequest, params: Params, assertions: Assertions): string | undefined => {
+  const { client_id: clientId, client_assertion: assertion } = params;
+  if (clientId !== undefined) return clientId;
+  if (assertion !== undefined) return assertions.claimedClientId(assertion);
+  return readBasic(request.headers.authorization ?? '')?.clientId;
+};
+
+const requireActive = ({ status }: Client): void => {
+  if (status !== 'active') throw invalidClient('client_not_active');
+};
+
+const readCredentials = (request: FastifyRequest, params: Params, assertions: Assertions): Presented => {
   if (countHeader(request, 'authorization') > 1)
     throw invalidRequest('More than one Authorization header.', 'client_ambiguous');
   const header = request.headers.authorization;
-  if (params.client_assertion !== undefined || params.client_assertion_type !== undefined)
-    throw invalidClient('client_method_mismatch');
+  if (params.client_assertion !== undefined || params.client_assertion_type !== undefined) {
+    if (header !== undefined || params.client_secret !== undefined)
+      throw invalidRequest('The client authenticates in more than one way.', 'client_ambiguous');
+    return readAssertion(params, assertions);
+  }
   if (header === undefined) {
     if (params.client_id === undefined) throw invalidClient('client_missing');
     const method = params.client_secret === undefined ? 'none' : 'client_secret_post';
@@ -63,6 +102,21 @@ const readCredentials = (request: FastifyRequest, params: Params): Presented => 
   if (params.client_id !== undefined && params.client_id !== basic.clientId)
     throw invalidRequest('Two client identities in one request.', 'client_ambiguous');
   return { method: 'client_secret_basic', ...basic };
+};
+
+/** RFC 7523 §2.2. `client_id` is not needed; when it is there, it must not say something else (RFC 7521 §4.2). */
+const readAssertion = (params: Params, assertions: Assertions): Presented => {
+  const { client_assertion: assertion, client_assertion_type: type } = params;
+  if (assertion === undefined || type !== clientAssertionType)
+    throw invalidClient(
+      'client_assertion_invalid',
+      `A client assertion is sent as client_assertion, with client_assertion_type ${clientAssertionType}.`,
+    );
+  const clientId = assertions.claimedClientId(assertion);
+  if (clientId === undefined) throw invalidClient('client_assertion_invalid');
+  if (params.client_id !== undefined && params.client_id !== clientId)
+    throw invalidClient('client_ambiguous', "client_id and the client assertion's sub differ.");
+  return { method: 'private_key_jwt', clientId, secret: '', assertion };
 };
 
 /** Both halves are form-encoded (RFC 6749 §2.3.1); what we issue needs no encoding, so clients that forget it work. */

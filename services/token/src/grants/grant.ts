@@ -1,35 +1,15 @@
 import { type GrantType, invalidRequest } from '@authserver/oauth';
-import type { Client, Issuance } from '@authserver/store';
+import type { Client } from '@authserver/store';
 import type { z } from 'zod';
+import type { Proof } from '../dpop/proof.ts';
 import type { Params } from '../params.ts';
-
-/** What a grant may know about the request: who asks and when. Never the request itself. */
-export type GrantContext = { client: Client; now: Date };
+import type { Authorization } from '../tokens/authorization.ts';
 
 /**
- * An approved request: everything the issuer needs to make the token, and the one write that makes it true.
+ * What a grant may know about the request: who asks, with which key, and when. Never the request itself. The issuer binds
+ * the access token to the key and uses the proof up; a grant binds the refresh token (`dpop/binding.ts`).
  */
-export type Authorization = {
-  grantType: 'authorization_code' | 'refresh_token' | 'client_credentials';
-  client: Client;
-  /** `sub`: a user's id, or the client's own for a machine token. */
-  subject: string;
-  subjectUserId: string | undefined;
-  scopes: readonly string[];
-  resource: { id: string | undefined; audience: string };
-  authTime: Date | undefined;
-  familyId: string | undefined;
-  consentGrantId: string | undefined;
-  /** Seconds the access token lives. */
-  ttlSeconds: number;
-  /** Goes into the answer if the commit succeeds. */
-  refreshToken: string | undefined;
-  /**
-   * Makes the decision durable together with the token's issuance row. Rejects when the world moved on since the grant
-   * was read; the token signed meanwhile is then thrown away.
-   */
-  commit(issuance: Issuance): Promise<void>;
-};
+export type GrantContext = { client: Client; proof: Proof | undefined; now: Date };
 
 /** A grant type: how its parameters look, and who gets what for them. */
 export type Grant = {

@@ -1,9 +1,13 @@
 import { OAuthError, toErrorText } from '@authserver/oauth';
 import type { Client } from '@authserver/store';
+import { mayRefresh } from '../clients/refresh-policy.ts';
 import type { Grant } from './grant.ts';
 
 /** Grant types that exist and can be switched off, with the setting that does so. */
-const switches: Record<string, string> = { client_credentials: 'client_credentials.enabled' };
+const switches: Record<string, string> = {
+  client_credentials: 'client_credentials.enabled',
+  'urn:ietf:params:oauth:grant-type:device_code': 'device.enabled',
+};
 
 /**
  * The grant a request names.
@@ -21,7 +25,7 @@ export const selectGrant = (enabled: readonly Grant[], grantType: string | undef
       setting ? 'grant_disabled' : 'unsupported_grant_type',
     );
   }
-  if (!client.grantTypes.includes(grant.type))
+  if (!client.grantTypes.includes(grant.type) && !(grant.type === 'refresh_token' && mayRefresh(client)))
     throw new OAuthError(
       'unauthorized_client',
       toErrorText(`The client is not registered for ${grant.type}.`),

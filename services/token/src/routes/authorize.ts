@@ -1,24 +1,31 @@
-import { redirectKind } from '@authserver/oauth';
-import type { ConsentGrant, Store } from '@authserver/store';
+import { formatForm } from '@authserver/http';
+import { type ErrorCode, OAuthError } from '@authserver/oauth';
+import type { Store } from '@authserver/store';
 import type { Metrics } from '@authserver/telemetry';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
-import type { Browser, SignedIn } from '../authorization/browser.ts';
+import { arrive, reopen } from '../authorization/arrivals.ts';
+import { type Browser, origin, type SignedIn } from '../authorization/browser.ts';
 import type { Codes } from '../authorization/codes.ts';
-import { seeOther, sendPage } from '../authorization/pages.ts';
-import type { PendingRequests } from '../authorization/pending.ts';
+import { heldConsents, rememberedTargets, type Targets } from '../authorization/consents.ts';
+import { seeOther, sendExpired, sendPage } from '../authorization/pages.ts';
+import { continuePath, type PendingRequests, toWaiting } from '../authorization/pending.ts';
+import { isFreshEnough, isStrongEnough } from '../authorization/prompts.ts';
+import type { PushedRequests } from '../authorization/pushed.ts';
+import type { Refusals } from '../authorization/refusals.ts';
 import {
+  type Asked,
   type AuthorizationRequest,
-  RefusedRequest as Refused,
-  type RefusedRequest,
   type RequestDeps,
   readAuthorizationRequest,
-  UntrustedRequest,
 } from '../authorization/request.ts';
-import { codeResponse, errorResponse } from '../authorization/response.ts';
+import { codeResponse, sendResponse } from '../authorization/response.ts';
+import { RefusedRequest } from '../authorization/target.ts';
+import type { DocumentRows } from '../clients/document-rows.ts';
 import { FormBody } from '../params.ts';
 import type { Clock } from '../time.ts';
+import { noteAttempt } from '../trace/facts.ts';
 import { messagePage } from '../views/message.ts';
 
 export type AuthorizeRouteDeps = RequestDeps & {
@@ -27,10 +34,17 @@ export type AuthorizeRouteDeps = RequestDeps & {
   browser: Browser;
   codes: Codes;
   pending: PendingRequests;
+  pushed: PushedRequests;
+  refusals: Refusals;
   store: Store;
   clock: Clock;
   metrics: Metrics;
+  /** Gives a client that is known by its document a row, before something refers to it. */
+  keepClient: DocumentRows['keep'];
 };
+
+/** As much as fits, sealed, into the address of the next page. */
+const longestForm = 8 * 1024;
 
 /**
  * Authorization endpoint (RFC 6749 §3.1). Checks the request, then sends the browser to sign in, to the consent page, or
@@ -39,121 +53,133 @@ export type AuthorizeRouteDeps = RequestDeps & {
 export const authorizeRoute: FastifyPluginAsyncZod<AuthorizeRouteDeps> = async (app, deps) => {
   const { store, clock, issuer, basePath } = deps;
 
-  // No HEAD: it would issue a code that nobody receives.
-  app.get('/oauth/authorize', { schema: { querystring: FormBody }, exposeHeadRoute: false }, async (request, reply) => {
+  /** Reads a request and goes on with it; whatever is wrong with it becomes a page or an answer to the client. */
+  const handle = async (
+    request: FastifyRequest,
+    reply: FastifyReply,
+    asked: Promise<Asked>,
+    goOn: (authorization: AuthorizationRequest, asked: Asked) => Promise<FastifyReply>,
+  ): Promise<FastifyReply> => {
     try {
-      const authorization = await readAuthorizationRequest(request.query, deps);
-      const user = await deps.browser.signedIn(request);
-      if (!user) return await toLogin(request, reply, authorization);
-      return await answer(request, reply, authorization, user);
+      const arrived = await asked;
+      const authorization = await readAuthorizationRequest(arrived, deps);
+      noteAttempt(request, { clientId: authorization.client.clientId });
+      return await goOn(authorization, arrived);
     } catch (error) {
-      if (error instanceof UntrustedRequest) return refusePage(request, reply, error);
-      if (error instanceof Refused) return refuseByRedirect(request, reply, error);
-      throw error;
+      return await deps.refusals.answer(request, reply, error);
     } finally {
       deps.metrics.authFlowDuration.observe(reply.elapsedTime / 1000);
     }
-  });
-
-  const toLogin = async (request: FastifyRequest, reply: FastifyReply, authorization: AuthorizationRequest) => {
-    const waiting = await deps.pending.sealLogin({
-      path: ownPath(request),
-      clientName: authorization.client.clientName,
-      clientVerified: authorization.client.registrationSource === 'admin',
-      redirectUri: authorization.redirectUri,
-    });
-    return seeOther(reply, `${basePath}/login?request=${waiting}`);
   };
 
-  const answer = async (
+  // No HEAD: it would issue a code that nobody receives.
+  app.get('/oauth/authorize', { schema: { querystring: FormBody }, exposeHeadRoute: false }, (request, reply) =>
+    handle(request, reply, arrive(request.query, deps), (authorization, asked) =>
+      decide(request, reply, authorization, asked),
+    ),
+  );
+
+  // A form on another site brings no `SameSite` cookie along; the redirect to ourselves does.
+  app.post('/oauth/authorize', { schema: { body: FormBody }, bodyLimit: longestForm }, (request, reply) =>
+    handle(request, reply, arrive(request.body, deps), async (authorization, asked) =>
+      seeOther(reply, `${basePath}${continuePath}?request=${await sealForLogin(authorization, asked)}`),
+    ),
+  );
+
+  /** After a page: the same request, as old as it is. */
+  app.get(
+    continuePath,
+    { schema: { querystring: z.object({ request: z.string() }) }, exposeHeadRoute: false },
+    async (request, reply) => {
+      const sealed = request.query.request;
+      const waiting = (await deps.pending.openLogin(sealed)) ?? (await deps.pending.openAnyConsent(sealed));
+      if (!waiting) return sendExpired(request, reply);
+      return handle(request, reply, reopen(waiting, deps), (authorization, asked) =>
+        decide(request, reply, authorization, asked),
+      );
+    },
+  );
+
+  /** To sign in, to the consent page, or back to the client. With `prompt=none` there is no page (OIDC Core §3.1.2.1). */
+  const decide = async (
     request: FastifyRequest,
     reply: FastifyReply,
     authorization: AuthorizationRequest,
-    user: SignedIn,
-  ) => {
-    const { client, resource, scopes } = authorization;
-    const held = await store.consentGrants.findActive(user.userId, client.clientId, resource?.id);
-    if (held && mayReuse(authorization, held)) {
-      const code = await deps.codes.issue(store, authorization, user, held, scopes, clock.now());
-      return seeOther(reply, codeResponse(authorization, code, issuer));
+    asked: Asked,
+  ): Promise<FastifyReply> => {
+    const { client, silent, askedAt } = authorization;
+    const refuse = (code: ErrorCode & ('login_required' | 'consent_required'), text: string): never => {
+      throw new RefusedRequest(authorization, new OAuthError(code, text, code), authorization.pushed);
+    };
+    const user = await deps.browser.signedIn(request);
+    if (!user || !isFreshEnough(authorization, user, askedAt) || !isStrongEnough(authorization, user)) {
+      if (silent) return refuse('login_required', 'The user has to sign in.');
+      requireWorthwhile(authorization, user);
+      return seeOther(reply, `${basePath}/login?request=${await sealForLogin(authorization, asked, user)}`);
     }
-    const waiting = await deps.pending.sealConsent(ownPath(request), user.userId);
+    const targets = rememberedTargets(authorization, await heldConsents(store, authorization, user.userId));
+    if (targets) {
+      await deps.keepClient(client, clock.now(), { actorId: user.userId, ...origin(request) });
+      return toClient(reply, authorization, user, targets);
+    }
+    if (silent) return refuse('consent_required', 'The user has to agree.');
+    const waiting = await deps.pending.sealConsent(
+      toWaiting(asked, client.clientId, formatForm(asked.params)),
+      user.userId,
+    );
     return seeOther(reply, `${basePath}/consent?request=${waiting}`);
   };
 
-  const refusePage = (request: FastifyRequest, reply: FastifyReply, error: UntrustedRequest) => {
-    deny(request, error);
-    const page = messagePage({
-      title: 'This sign-in request cannot be used',
-      lead: error.description,
-      details: ['Nothing was shared. Go back to the app you came from, or ask whoever runs it.'],
-      requestId: request.id,
-    });
-    return sendPage(reply, error.pageStatus, page);
+  const toClient = async (
+    reply: FastifyReply,
+    authorization: AuthorizationRequest,
+    user: SignedIn,
+    targets: Targets,
+  ): Promise<FastifyReply> => {
+    const issue = (on: Pick<Store, 'authorizationCodes' | 'pushedRequests'>) =>
+      deps.codes.issue(on, authorization, user, targets, clock.now());
+    const code = authorization.pushed ? await store.transaction(issue) : await issue(store);
+    return sendResponse(reply, codeResponse(authorization, code, issuer));
   };
 
-  /**
-   * A client that registered itself could use our address to bounce people to its own (RFC 9700 §4.11.2), so its errors
-   * are shown here first and the person decides whether to go on.
-   */
-  const refuseByRedirect = async (request: FastifyRequest, reply: FastifyReply, error: RefusedRequest) => {
-    deny(request, error);
-    const location = errorResponse(error.target, error, issuer);
-    if (error.target.client.registrationSource === 'admin') return seeOther(reply, location);
-    const to = await deps.pending.sealReturn(location, deps.browser.anonymousCsrf(request, reply));
-    const page = messagePage({
-      title: 'The app asked for something that is not possible',
-      lead: error.description,
-      details: [
-        `App: ${error.target.client.clientName} (it registered itself)`,
-        `Continuing sends your browser to: ${destinationName(error.target.redirectUri)}`,
-      ],
-      requestId: request.id,
-      action: {
-        href: `${basePath}/oauth/return?to=${to}`,
-        label: 'Return to the app',
-      },
+  /** Who signs in again is not asked who they are, unless they are to choose. */
+  const sealForLogin = (authorization: AuthorizationRequest, asked: Asked, user?: SignedIn): Promise<string> => {
+    const { client, redirectUri, prompts, loginHint } = authorization;
+    const known = prompts.includes('select_account') ? undefined : user?.email;
+    return deps.pending.sealLogin({
+      ...toWaiting(asked, client.clientId, formatForm(asked.params)),
+      clientName: client.clientName,
+      clientVerified: client.registrationSource === 'admin',
+      redirectUri,
+      loginHint: loginHint ?? known,
     });
-    return sendPage(reply, 400, page);
   };
 
   app.get('/oauth/return', { schema: { querystring: z.object({ to: z.string() }) } }, async (request, reply) => {
     const waiting = await deps.pending.openReturn(request.query.to);
-    if (waiting && deps.browser.anonymousCsrfMatches(request, waiting.csrf)) return seeOther(reply, waiting.location);
+    if (waiting && deps.browser.anonymousCsrfMatches(request, waiting.csrf))
+      return sendResponse(reply, waiting.response);
     return sendPage(
       reply,
       400,
       messagePage({ title: 'This link has expired', lead: 'Go back to the app and try again.' }),
     );
   });
-
-  const deny = (request: FastifyRequest, error: UntrustedRequest | RefusedRequest): void => {
-    if (error.reason) deps.metrics.authDenied.inc({ reason: error.reason });
-    request.log.info(
-      { request_id: request.id, error: error.code, reason: error.reason },
-      'authorization request denied',
-    );
-  };
 };
 
 /**
- * The request as a path of ours, to come back to. A request line may be in absolute form and name any host (RFC 9112
- * §3.2.2); sealed as it came, it would take whoever signs in there.
+ * Another sign-in must be able to help: one that was made for this very request and is still too weak will not get
+ * stronger (RFC 9470 §5).
  */
-const ownPath = ({ url }: FastifyRequest): string => `/oauth/authorize?${url.slice(url.indexOf('?') + 1)}`;
-
-/**
- * A consent that covers everything is not asked for again, unless anybody on the device could pose as the client: a public
- * client at a loopback or private-use address proves nothing about itself (OAuth 2.1 §7.3.1).
- */
-const mayReuse = (authorization: AuthorizationRequest, held: ConsentGrant): boolean => {
-  const { client, redirectUri, scopes } = authorization;
-  const assured = client.tokenEndpointAuthMethod !== 'none' || redirectKind(redirectUri) === 'https';
-  return assured && scopes.every((scope) => held.scopes.includes(scope));
-};
-
-/** Host and port, or the scheme, as ASCII. */
-export const destinationName = (redirectUri: string): string => {
-  const { host, protocol } = new URL(redirectUri);
-  return redirectKind(redirectUri) === 'private-use' ? protocol : host;
+const requireWorthwhile = (authorization: AuthorizationRequest, user: SignedIn | undefined): void => {
+  if (!user || user.authTime < authorization.askedAt || isStrongEnough(authorization, user)) return;
+  throw new RefusedRequest(
+    authorization,
+    new OAuthError(
+      'unmet_authentication_requirements',
+      'The user could not be authenticated as acr_values asks.',
+      'authentication_unmet',
+    ),
+    authorization.pushed,
+  );
 };

@@ -1,7 +1,8 @@
 import type { FastifyInstance } from 'fastify';
 
-const exposed = 'WWW-Authenticate, DPoP-Nonce, Retry-After';
-const allowed = 'Content-Type, Authorization, DPoP, MCP-Protocol-Version';
+const exposed = 'WWW-Authenticate, DPoP-Nonce, Retry-After, RateLimit, RateLimit-Policy';
+/** Browser clients of MCP send their protocol headers to whatever they fetch. */
+const allowed = 'Content-Type, Authorization, DPoP, MCP-Protocol-Version, Mcp-Method, Mcp-Name';
 
 /**
  * CORS for the protocol endpoints: they use no cookies, so any origin may call them, without credentials, and read the
@@ -26,7 +27,7 @@ export const allowCrossOrigin = (
   for (const url of preflightUrls)
     app.options(url, async (_request, reply) =>
       reply
-        .header('access-control-allow-methods', 'GET, POST, OPTIONS')
+        .header('access-control-allow-methods', 'GET, POST, PUT, DELETE, OPTIONS')
         .header('access-control-allow-headers', allowed)
         .header('access-control-max-age', '86400')
         .code(204)

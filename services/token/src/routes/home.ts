@@ -28,6 +28,8 @@ export const homeRoute: FastifyPluginAsync<HomeRouteDeps> = async (app, deps) =>
       metadataUrl: `${new URL(deps.issuer).origin}/.well-known/oauth-authorization-server${deps.basePath}`,
       signedInAs: user && (user.email ?? user.userId),
       csrfToken: user?.csrfToken,
+      signOutAction: `${deps.basePath}/logout`,
+      accountHref: `${deps.basePath}/account`,
       steps: deps.steps,
       ready,
     });

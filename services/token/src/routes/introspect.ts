@@ -1,3 +1,5 @@
+import { asksFor } from '@authserver/http';
+import type { Keyring } from '@authserver/keys';
 import { invalidClient, invalidRequest } from '@authserver/oauth';
 import type { Client, Store } from '@authserver/store';
 import type { Metrics } from '@authserver/telemetry';
@@ -10,6 +12,7 @@ import { FormBody, readParams } from '../params.ts';
 import { tokenHash } from '../secrets.ts';
 import type { Clock } from '../time.ts';
 import { numericDate } from '../tokens/claims.ts';
+import { describeAccessToken, describeRefreshToken, IntrospectionResponse, inactive } from '../tokens/introspection.ts';
 import type { OwnClaims, OwnTokenVerifier } from '../tokens/verify.ts';
 import { onlyPost } from './methods.ts';
 
@@ -18,85 +21,64 @@ export type IntrospectRouteDeps = {
   lookups: Lookups;
   store: Store;
   verify: OwnTokenVerifier;
+  keyring: Pick<Keyring, 'signJwt'>;
   issuer: string;
   clock: Clock;
   metrics: Metrics;
 };
 
-/** RFC 7662 §2.2. An inactive token has no other member: nothing may be learned from it. */
-export const IntrospectionResponse = z.object({
-  active: z.boolean(),
-  scope: z.string().optional(),
-  client_id: z.string().optional(),
-  sub: z.string().optional(),
-  aud: z.union([z.string(), z.array(z.string())]).optional(),
-  iss: z.string().optional(),
-  exp: z.number().optional(),
-  iat: z.number().optional(),
-  nbf: z.number().optional(),
-  jti: z.string().optional(),
-  token_type: z.enum(['Bearer', 'refresh_token']).optional(),
-});
-type IntrospectionResponse = z.infer<typeof IntrospectionResponse>;
-
-const inactive: IntrospectionResponse = { active: false };
+/** RFC 9701 §4: the same answer, signed. */
+const signedType = 'token-introspection+jwt';
 
 /**
  * Introspection endpoint (RFC 7662): is this token good right now? Asked by confidential clients, and answered only to
- * the client the token was issued to and to those that act for its resource (`policy.runtime.client_ids`).
+ * the client the token was issued to and to those that act for its resource (`policy.runtime.client_ids`). A caller that
+ * accepts `application/token-introspection+jwt` gets the answer signed (RFC 9701); it is not encrypted.
+ *
+ * What is not ours by its shape is refused before the database hears of it. That is quicker to answer than a token that
+ * is somebody else's, and tells nothing: whether a token is ours can be read off its signature by everybody.
  */
 export const introspectRoute: FastifyPluginAsyncZod<IntrospectRouteDeps> = async (app, deps) => {
-  const { store, lookups, clock } = deps;
+  const { store, lookups, clock, metrics } = deps;
   onlyPost(app, '/oauth/introspect');
 
-  app.post(
-    '/oauth/introspect',
-    { schema: { body: FormBody, response: { 200: IntrospectionResponse } } },
-    async (request, reply) => {
-      const params = readParams(request.body);
-      const caller = await deps.clients.authenticate(request, params);
-      if (caller.tokenEndpointAuthMethod === 'none') throw invalidClient('client_method_mismatch');
-      if (params.token === undefined) throw invalidRequest('token is missing.');
-      reply.header('cache-control', 'no-store').header('pragma', 'no-cache');
+  const schema = { body: FormBody, response: { 200: z.union([IntrospectionResponse, z.string()]) } };
+  app.post('/oauth/introspect', { schema }, async (request, reply) => {
+    const params = readParams(request.body);
+    const caller = await deps.clients.authenticate(request, params);
+    if (caller.tokenEndpointAuthMethod === 'none') throw invalidClient('client_method_mismatch');
+    if (params.token === undefined) throw invalidRequest('token is missing.');
+    reply.header('cache-control', 'no-store').header('pragma', 'no-cache');
 
-      const now = clock.now();
-      const claims = await deps.verify(params.token, now);
-      const response = claims ? await accessToken(claims, caller) : await refreshToken(params.token, caller, now);
-      deps.metrics.introspections.inc({ active: response.active ? 'true' : 'false' });
-      deps.metrics.introspectionDuration.observe(reply.elapsedTime / 1000);
-      return response;
+    const now = clock.now();
+    const claims = await deps.verify(params.token, now);
+    const response = claims ? await accessToken(claims, caller) : await refreshToken(params.token, caller, now);
+    metrics.introspections.inc({ active: response.active ? 'true' : 'false' });
+    metrics.introspectionDuration.observe(reply.elapsedTime / 1000);
+    reply.header('vary', 'accept');
+    if (!asksFor(request.headers.accept, `application/${signedType}`, 'application/json')) return response;
+    return reply.type(`application/${signedType}`).send(await signed(response, caller, now));
 
-      async function accessToken(token: OwnClaims, asking: Client): Promise<IntrospectionResponse> {
-        if (!(await mayAsk(asking, token))) {
-          await store.auditEvents.insert({
-            action: 'token.introspect_denied',
-            at: now,
-            clientId: asking.clientId,
-            details: { reason: 'caller_not_authorized_for_token', jti: token.jti },
-            ...origin(request),
-          });
-          return inactive;
-        }
-        if (!(await store.issuances.isLive(token.jti))) return inactive;
-        const { iss, sub, aud, client_id, scope, jti, iat, nbf, exp } = token;
-        return {
-          active: true,
-          ...(scope === undefined ? {} : { scope }),
-          client_id,
-          sub,
-          aud: aud.length === 1 ? (aud[0] as string) : aud,
-          iss,
-          exp,
-          iat,
-          nbf,
-          jti,
-          token_type: 'Bearer',
-        };
-      }
-    },
-  );
+    async function accessToken(token: OwnClaims, asking: Client): Promise<IntrospectionResponse> {
+      if (!(await mayAsk(asking, token))) return denied('caller_not_authorized_for_token', token, asking);
+      if (!(await store.issuances.isLive(token.jti))) return denied('token_revoked', token, asking);
+      return describeAccessToken(token);
+    }
 
-  /** The issuing client, or a client that acts for the resource a token is meant for; the issuer itself is no resource. */
+    /** A good signature under a refused question is worth a trace: somebody holds a token they should not use. */
+    async function denied(reason: string, { jti }: OwnClaims, asking: Client): Promise<IntrospectionResponse> {
+      await store.auditEvents.insert({
+        action: 'token.introspect_denied',
+        at: now,
+        clientId: asking.clientId,
+        details: { reason, jti },
+        ...origin(request),
+      });
+      return inactive;
+    }
+  });
+
+  /** The issuing client, or a client that acts for a resource the token is meant for; the issuer itself is no resource. */
   const mayAsk = async (caller: Client, token: OwnClaims): Promise<boolean> => {
     if (caller.clientId === token.client_id) return true;
     const catalog = await lookups.resources();
@@ -109,24 +91,26 @@ export const introspectRoute: FastifyPluginAsyncZod<IntrospectRouteDeps> = async
   const refreshToken = async (token: string, caller: Client, now: Date): Promise<IntrospectionResponse> => {
     if (!/^[A-Za-z0-9_-]{43}$/.test(token)) return inactive;
     const held = await store.refreshTokens.find(tokenHash(token));
-    const dead =
-      !held ||
-      held.clientId !== caller.clientId ||
-      held.familyRevoked ||
-      !held.userActive ||
-      held.spentAt !== undefined ||
-      held.expiresAt <= now ||
-      held.familyExpiresAt <= now;
-    if (dead) return inactive;
-    return {
-      active: true,
-      scope: held.scopes.join(' '),
-      client_id: held.clientId,
-      sub: held.userId,
-      iss: deps.issuer,
-      iat: numericDate(held.issuedAt),
-      exp: numericDate(held.expiresAt),
-      token_type: 'refresh_token',
-    };
+    const live =
+      held?.clientId === caller.clientId &&
+      held.spentAt === undefined &&
+      held.expiresAt > now &&
+      held.familyExpiresAt > now &&
+      held.userActive &&
+      held.clientActive &&
+      !held.familyRevoked;
+    return live ? describeRefreshToken(held, deps.issuer) : inactive;
   };
+
+  /** RFC 9701 §5. `aud` is the caller, and no `sub` or `exp` stands outside, so that nobody takes it for an access token. */
+  const signed = async (response: IntrospectionResponse, caller: Client, now: Date): Promise<string> =>
+    deps.keyring.signJwt(
+      JSON.stringify({
+        iss: deps.issuer,
+        aud: caller.clientId,
+        iat: numericDate(now),
+        token_introspection: IntrospectionResponse.parse(response),
+      }),
+      signedType,
+    );
 };

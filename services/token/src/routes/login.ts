@@ -4,26 +4,31 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { type Browser, origin } from '../authorization/browser.ts';
-import { seeOther, sendPage } from '../authorization/pages.ts';
+import { type NextPage, nextPageFields, pathOfNext, readNextPage } from '../authorization/next-page.ts';
+import { seeOther, sendExpired, sendPage } from '../authorization/pages.ts';
 import type { PendingLogin, PendingRequests } from '../authorization/pending.ts';
+import { destinationName } from '../authorization/refusals.ts';
+import type { Lockout, LoginLockout } from '../limits/lockout.ts';
+import { PageField } from '../params.ts';
 import type { PasswordChecker } from '../passwords.ts';
 import type { Clock } from '../time.ts';
+import { noteAttempt } from '../trace/facts.ts';
 import { loginPage } from '../views/login.ts';
-import { messagePage } from '../views/message.ts';
-import { destinationName } from './authorize.ts';
 
 export type LoginRouteDeps = {
   basePath: string;
   browser: Browser;
   pending: PendingRequests;
   passwords: PasswordChecker;
+  lockout: LoginLockout;
   store: Store;
   clock: Clock;
   metrics: Metrics;
 };
 
-const text = z.union([z.string(), z.array(z.string())]).optional();
-const LoginForm = z.object({ email: text, password: text, csrf_token: text, request: text });
+const NextFields = { next: PageField, user_code: PageField };
+const LoginQuery = z.object({ request: PageField, ...NextFields });
+const LoginForm = LoginQuery.extend({ email: PageField, password: PageField, csrf_token: PageField });
 
 /** Longest e-mail address (RFC 5321 §4.5.3.1.3), and a password nobody types. */
 const longestEmail = 254;
@@ -33,45 +38,73 @@ const longestPassword = 1024;
 export const loginRoute: FastifyPluginAsyncZod<LoginRouteDeps> = async (app, deps) => {
   const { store, browser, basePath, metrics } = deps;
 
-  app.get('/login', { schema: { querystring: z.object({ request: text }) } }, async (request, reply) => {
-    const sealed = single(request.query.request);
+  app.get('/login', { schema: { querystring: LoginQuery } }, async (request, reply) => {
+    const { request: sealed } = request.query;
     const waiting = sealed === undefined ? undefined : await deps.pending.openLogin(sealed);
-    if (sealed !== undefined && !waiting) return expired(request, reply);
-    return ask(request, reply, 200, { sealed, waiting });
+    if (sealed !== undefined && !waiting) return sendExpired(request, reply, 'This sign-in request has expired');
+    noteAttempt(request, { clientId: waiting?.clientId });
+    return ask(request, reply, 200, { sealed, waiting, next: readNextPage(request.query) });
   });
 
   app.post('/login', { schema: { body: LoginForm } }, async (request, reply) => {
     const { body } = request;
-    const sealed = single(body.request);
+    const { request: sealed, password } = body;
     const waiting = sealed === undefined ? undefined : await deps.pending.openLogin(sealed);
-    if (sealed !== undefined && !waiting) return expired(request, reply);
-    const email = single(body.email)?.trim();
-    const refuse = (problem: string) => ask(request, reply, 422, { sealed, waiting, email, problem });
+    if (sealed !== undefined && !waiting) return sendExpired(request, reply, 'This sign-in request has expired');
+    noteAttempt(request, { clientId: waiting?.clientId });
+    const email = body.email?.trim();
+    const next = readNextPage(body);
+    const refuse = (problem: string) => ask(request, reply, 422, { sealed, waiting, next, email, problem });
 
-    if (!browser.anonymousCsrfMatches(request, single(body.csrf_token))) {
+    if (!browser.anonymousCsrfMatches(request, body.csrf_token)) {
       metrics.authDenied.inc({ reason: 'login_form_expired' });
       return refuse('This form has expired. Please try again.');
     }
-    const password = single(body.password);
     if (!email || !password || email.length > longestEmail || password.length > longestPassword)
       return refuse('Enter your e-mail address and your password.');
 
-    const found = await store.users.findForLogin(email);
+    const attempt = await deps.lockout.begin(email, request.ip);
+    if (!attempt.allowed) {
+      metrics.loginAttempts.inc({ outcome: 'locked_out' });
+      metrics.authDenied.inc({ reason: 'locked_out' });
+      noteAttempt(request, { error: 'login_failed', reason: 'locked_out' });
+      const { retryAfterSeconds } = attempt;
+      reply.header('retry-after', retryAfterSeconds);
+      const problem = 'Too many sign-ins have failed.';
+      return ask(request, reply, 429, { sealed, waiting, next, email, problem, retryAfterSeconds });
+    }
+    const { found, matches } = await check(email, password).catch(async (error: unknown) => {
+      await attempt.unanswered().catch(() => {}); // at worst it counts as a failure until the window ends
+      throw error;
+    });
     const usable = found?.user.status === 'active' ? found : undefined;
-    const matches = await deps.passwords.matches(password, usable?.passwordHash);
     if (!usable || !matches) {
-      await recordFailure(request, found?.user.id, reasonOf(found));
+      await recordFailure(request, found?.user.id, reasonOf(found), attempt.failed());
       return refuse('The e-mail address or the password is not right.');
     }
+    await attempt.succeeded().catch(() => {}); // at worst it counts as a failure until the window ends
     if (!(await browser.signIn(request, reply, { id: usable.user.id, epoch: usable.epoch })))
       return refuse('Your account was changed a moment ago. Please sign in again.');
     metrics.loginAttempts.inc({ outcome: 'success' });
-    return seeOther(reply, `${basePath}${waiting?.path ?? '/'}`);
+    return seeOther(reply, `${basePath}${waiting?.path ?? pathOfNext(next ?? { name: 'account' })}`);
   });
 
-  const recordFailure = async (request: FastifyRequest, userId: string | undefined, reason: string) => {
+  /** The work of one hash for every answer. */
+  const check = async (email: string, password: string) => {
+    const found = await store.users.findForLogin(email);
+    const hash = found?.user.status === 'active' ? found.passwordHash : undefined;
+    return { found, matches: await deps.passwords.matches(password, hash) };
+  };
+
+  const recordFailure = async (
+    request: FastifyRequest,
+    userId: string | undefined,
+    reason: string,
+    lockouts: readonly Lockout[],
+  ) => {
     metrics.loginAttempts.inc({ outcome: 'failure' });
     metrics.authDenied.inc({ reason: 'invalid_credentials' });
+    noteAttempt(request, { error: 'login_failed', reason });
     await store.auditEvents.insert({
       action: 'user.login_failed',
       at: deps.clock.now(),
@@ -79,6 +112,16 @@ export const loginRoute: FastifyPluginAsyncZod<LoginRouteDeps> = async (app, dep
       details: { reason },
       ...origin(request),
     });
+    for (const { scope, until } of lockouts) {
+      metrics.loginLockouts.inc({ scope });
+      await store.auditEvents.insert({
+        action: 'auth.locked_out',
+        at: deps.clock.now(),
+        actorId: userId,
+        details: { scope, until: until.toISOString() },
+        ...origin(request),
+      });
+    }
   };
 
   const ask = (
@@ -88,33 +131,26 @@ export const loginRoute: FastifyPluginAsyncZod<LoginRouteDeps> = async (app, dep
     view: {
       sealed?: string | undefined;
       waiting?: PendingLogin | undefined;
+      next?: NextPage | undefined;
       email?: string | undefined;
       problem?: string;
+      retryAfterSeconds?: number;
     },
   ) => {
     const page = loginPage({
       action: `${basePath}/login`,
       csrfToken: browser.anonymousCsrf(request, reply),
       request: view.sealed,
-      email: view.email,
+      next: view.next && nextPageFields(view.next),
+      email: view.email ?? view.waiting?.loginHint,
       problem: view.problem,
+      retryAfterSeconds: view.retryAfterSeconds,
       clientName: view.waiting?.clientName,
       clientVerified: view.waiting?.clientVerified,
       redirectHost: view.waiting && destinationName(view.waiting.redirectUri),
     });
     return sendPage(reply, status, page, view.waiting?.redirectUri);
   };
-
-  const expired = (request: FastifyRequest, reply: FastifyReply) =>
-    sendPage(
-      reply,
-      400,
-      messagePage({
-        title: 'This sign-in request has expired',
-        lead: 'Go back to the app you came from and start again.',
-        requestId: request.id,
-      }),
-    );
 };
 
 /** For the audit trail only. */
@@ -123,7 +159,3 @@ const reasonOf = (found: Awaited<ReturnType<Store['users']['findForLogin']>>): s
   if (found.user.status !== 'active') return 'user_disabled';
   return found.passwordHash === undefined ? 'user_not_local' : 'invalid_credentials';
 };
-
-/** A repeated field is a form nobody drew: treated as missing. */
-const single = (value: string | string[] | undefined): string | undefined =>
-  Array.isArray(value) || value === '' ? undefined : value;

@@ -1,15 +1,17 @@
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import type { Browser } from '../authorization/browser.ts';
+import { loginBefore, readNextPage } from '../authorization/next-page.ts';
 import { seeOther, sendPage } from '../authorization/pages.ts';
 import type { PendingRequests } from '../authorization/pending.ts';
 import { messagePage } from '../views/message.ts';
 
 export type LogoutRouteDeps = { basePath: string; browser: Browser; pending: PendingRequests };
 
-const LogoutForm = z.object({ csrf_token: z.string().optional(), request: z.string().optional() });
+const text = z.string().optional();
+const LogoutForm = z.object({ csrf_token: text, request: text, next: text, user_code: text });
 
-/** Ends the session on the server. From a consent page the same request goes on, for another user. */
+/** Ends the session on the server. From a consent or device page the same request goes on, for another user. */
 export const logoutRoute: FastifyPluginAsyncZod<LogoutRouteDeps> = async (app, deps) => {
   app.post('/logout', { schema: { body: LogoutForm } }, async (request, reply) => {
     if (!deps.browser.sessionCsrfMatches(request, request.body.csrf_token)) {
@@ -23,6 +25,7 @@ export const logoutRoute: FastifyPluginAsyncZod<LogoutRouteDeps> = async (app, d
     await deps.browser.signOut(request, reply);
     const sealed = request.body.request;
     const waiting = sealed === undefined ? undefined : await deps.pending.openAnyConsent(sealed);
-    return seeOther(reply, `${deps.basePath}${waiting?.path ?? '/login'}`);
+    const next = readNextPage(request.body);
+    return seeOther(reply, `${deps.basePath}${waiting?.path ?? (next ? loginBefore(next) : '/login')}`);
   });
 };

@@ -1,9 +1,13 @@
-import { OAuthError, resourceKey } from '@authserver/oauth';
+import { dpopAlgorithms, OAuthError, resourceKey } from '@authserver/oauth';
 import type { Resource } from '@authserver/store';
 import type { FastifyPluginAsync, FastifyReply } from 'fastify';
 import type { Lookups, ResourceCatalog } from '../lookups.ts';
 
-export type ResourceMetadataRouteDeps = { issuer: string; lookups: Lookups };
+export type ResourceMetadataRouteDeps = {
+  issuer: string;
+  lookups: Lookups;
+  config: { dpop: { enabled: boolean; require: boolean } };
+};
 
 /**
  * Protected resource metadata (RFC 9728) for MCP servers that do not serve their own: found by the path of the resource's
@@ -12,6 +16,13 @@ export type ResourceMetadataRouteDeps = { issuer: string; lookups: Lookups };
 export const resourceMetadataRoute: FastifyPluginAsync<ResourceMetadataRouteDeps> = async (app, deps) => {
   const base = '/.well-known/oauth-protected-resource';
   const origin = new URL(deps.issuer).origin;
+  const { dpop } = deps.config;
+
+  /** Only where tokens are bound for certain: a client that reads it sends them no other way (RFC 9728 §2). */
+  const keyBinding = ({ dpopBoundAccessTokensRequired }: Resource) =>
+    dpop.enabled && (dpop.require || dpopBoundAccessTokensRequired)
+      ? { dpop_bound_access_tokens_required: true, dpop_signing_alg_values_supported: dpopAlgorithms }
+      : {};
 
   const send = (reply: FastifyReply, resource: Resource | undefined) => {
     if (!resource?.uri || resource.backendKind !== 'mint')
@@ -25,6 +36,7 @@ export const resourceMetadataRoute: FastifyPluginAsync<ResourceMetadataRouteDeps
           authorization_servers: [deps.issuer],
           ...(resource.scopes.length > 0 ? { scopes_supported: resource.scopes.map(({ name }) => name) } : {}),
           bearer_methods_supported: ['header'],
+          ...keyBinding(resource),
           ...(resource.displayName ? { resource_name: resource.displayName } : {}),
         }),
       );

@@ -7,7 +7,7 @@ import type { ClientAuthenticator } from '../clients/authenticate.ts';
 import { FormBody, readParams } from '../params.ts';
 import { tokenHash } from '../secrets.ts';
 import type { Clock } from '../time.ts';
-import type { OwnTokenVerifier } from '../tokens/verify.ts';
+import { claimedIssueTime, type OwnTokenVerifier } from '../tokens/verify.ts';
 import { onlyPost } from './methods.ts';
 
 export type RevokeRouteDeps = {
@@ -35,7 +35,8 @@ export const revokeRoute: FastifyPluginAsyncZod<RevokeRouteDeps> = async (app, d
     const audit = (details: Record<string, unknown>) =>
       ({ action: 'token.revoked', at: now, clientId: client.clientId, details, ...origin(request) }) as const;
 
-    const claims = await deps.verify(params.token, now);
+    // Judged as of its issue: a token that has expired may have descendants that have not.
+    const claims = await deps.verify(params.token, claimedIssueTime(params.token) ?? now);
     if (claims) await revokeAccessToken(claims.jti, claims.client_id, claims.sub);
     else await revokeRefreshToken(params.token, client);
     return reply.header('cache-control', 'no-store').code(200).send();

@@ -1,5 +1,8 @@
+import type { Keyring } from '@authserver/keys';
 import { type GrantType, serverMetadata } from '@authserver/oauth';
 import type { FastifyPluginAsync, FastifyReply } from 'fastify';
+import { supportedAcrs, supportedPrompts } from '../authorization/prompts.ts';
+import { responseModes } from '../authorization/response-mode.ts';
 import type { Lookups } from '../lookups.ts';
 
 export type ServerMetadataRouteDeps = {
@@ -7,7 +10,11 @@ export type ServerMetadataRouteDeps = {
   /** Path of the issuer, `''` for a root issuer. */
   basePath: string;
   enabledGrants: readonly GrantType[];
+  clientDocumentsEnabled: boolean;
   lookups: Lookups;
+  dpopEnabled: boolean;
+  keyring: Pick<Keyring, 'current'>;
+  requirePushed: boolean;
 };
 
 /**
@@ -28,7 +35,14 @@ export const serverMetadataRoute: FastifyPluginAsync<ServerMetadataRouteDeps> = 
           serverMetadata(deps.issuer, {
             grantTypes: deps.enabledGrants,
             registration: mode !== 'admin_only',
+            clientIdMetadataDocuments: deps.clientDocumentsEnabled && mode !== 'admin_only',
             scopes: catalog.scopes,
+            dpop: deps.dpopEnabled,
+            signingAlgorithms: [deps.keyring.current().alg],
+            requirePushed: deps.requirePushed,
+            acrs: supportedAcrs,
+            prompts: supportedPrompts,
+            responseModes,
           }),
         ),
       );

@@ -2,34 +2,48 @@ import { isGrantType, OAuthError } from '@authserver/oauth';
 import type { Metrics } from '@authserver/telemetry';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import type { ClientAuthenticator } from '../clients/authenticate.ts';
+import type { ClientUse } from '../clients/registration-expiry.ts';
+import type { Proofs } from '../dpop/proof.ts';
+import type { ProofRequirement } from '../dpop/requirement.ts';
 import type { Grant } from '../grants/grant.ts';
 import { selectGrant } from '../grants/select.ts';
 import { FormBody, readParams } from '../params.ts';
+import { resourceIdsOf } from '../targets.ts';
 import type { Clock } from '../time.ts';
 import { type TokenIssuer, TokenResponse } from '../tokens/issuer.ts';
 import { onlyPost } from './methods.ts';
 
 export type TokenRouteDeps = {
   clients: ClientAuthenticator;
+  clientUse: ClientUse;
+  proofs: Proofs;
+  proofRequirement: ProofRequirement;
   grants: readonly Grant[];
   tokenIssuer: TokenIssuer;
   clock: Clock;
   metrics: Metrics;
 };
 
-/** Token endpoint (RFC 6749 §3.2): who asks, for what, and then what they get. */
+/** Token endpoint (RFC 6749 §3.2): who asks, with which key, for what, and then what they get. */
 export const tokenRoute: FastifyPluginAsyncZod<TokenRouteDeps> = async (app, deps) => {
   const schema = { body: FormBody, response: { 200: TokenResponse } };
   onlyPost(app, '/oauth/token');
 
   app.post('/oauth/token', { schema }, async (request, reply) => {
     const params = readParams(request.body);
+    deps.clients.notePresented(request, params);
     try {
-      const client = await deps.clients.authenticate(request, params);
-      const grant = selectGrant(deps.grants, params.grant_type, client);
       const now = deps.clock.now();
-      const authorization = await grant.authorize(params, { client, now });
-      const response = await deps.tokenIssuer.issue(authorization, now);
+      deps.proofs.offerNonce(request, reply, now);
+      // The proof first: a client assertion is used up when the client is authenticated, and `use_dpop_nonce` is free.
+      const proof = await deps.proofs.verify(request, '/oauth/token', now);
+      const client = await deps.clients.authenticate(request, params);
+      deps.proofRequirement.ofClient(client, proof);
+      const grant = selectGrant(deps.grants, params.grant_type, client);
+      const authorization = await grant.authorize(params, { client, proof, now });
+      await deps.proofRequirement.ofResources(resourceIdsOf(authorization), proof);
+      const response = await deps.tokenIssuer.issue(authorization, proof, now);
+      deps.clientUse.note(client, now);
       deps.metrics.issuanceDuration.observe({ grant_type: authorization.grantType }, reply.elapsedTime / 1000);
       reply.header('cache-control', 'no-store').header('pragma', 'no-cache');
       return response;

@@ -2,23 +2,28 @@ import type { Issuance } from '@authserver/store';
 
 export const numericDate = (time: Date): number => Math.floor(time.getTime() / 1000);
 
+/** How and when the user behind a token signed in (RFC 9470 §6.1); a machine has neither. */
+export type SignIn = { authTime: Date | undefined; acr?: string | undefined };
+
 /**
  * The claims of an access token (RFC 9068 §2.2), as JSON. The only place where a NumericDate or an `aud` is made.
  * `sub` equal to `client_id` marks a machine: user ids and client ids can never be equal.
  */
-export const accessTokenClaims = (issuer: string, token: Issuance, authTime: Date | undefined): string => {
+export const accessTokenClaims = (issuer: string, token: Issuance, signIn: SignIn): string => {
   const issuedAt = numericDate(token.issuedAt);
   return JSON.stringify({
     iss: issuer,
     sub: token.subject,
-    aud: [token.resource],
+    aud: [token.resource, ...(token.furtherTargets ?? []).map(({ resource }) => resource)],
     client_id: token.clientId,
     scope: token.scopes.length > 0 ? token.scopes.join(' ') : undefined,
     jti: token.id,
     iat: issuedAt,
     nbf: issuedAt,
     exp: numericDate(token.expiresAt),
-    auth_time: authTime && numericDate(authTime),
+    auth_time: signIn.authTime && numericDate(signIn.authTime),
+    acr: signIn.acr,
     agent_id: token.agentId,
+    cnf: token.dpopJkt && { jkt: token.dpopJkt }, // RFC 9449 §6.1
   });
 };

@@ -3,21 +3,25 @@ import { formatScope } from '@authserver/oauth';
 import { type Issuance, uuidv7 } from '@authserver/store';
 import type { Metrics } from '@authserver/telemetry';
 import { z } from 'zod';
-import type { Authorization } from '../grants/grant.ts';
+import type { Proof } from '../dpop/proof.ts';
 import { after } from '../time.ts';
+import type { Authorization } from './authorization.ts';
 import { accessTokenClaims } from './claims.ts';
 
 /** RFC 6749 §5.1 */
 export const TokenResponse = z.object({
   access_token: z.string(),
-  token_type: z.literal('Bearer'),
+  token_type: z.enum(['Bearer', 'DPoP']),
   expires_in: z.number().int().positive(),
   refresh_token: z.string().optional(),
   scope: z.string().optional(),
 });
 export type TokenResponse = z.infer<typeof TokenResponse>;
 
-export type TokenIssuer = { issue(authorization: Authorization, now: Date): Promise<TokenResponse> };
+export type TokenIssuer = {
+  /** A token bound to the key of the proof, or a bearer token without one. The proof is used up. */
+  issue(authorization: Authorization, proof: Proof | undefined, now: Date): Promise<TokenResponse>;
+};
 
 /**
  * Turns an authorization into a token response; the only caller of a signer.
@@ -26,12 +30,13 @@ export type TokenIssuer = { issue(authorization: Authorization, now: Date): Prom
  * committed: there is no token without its issuance.
  */
 export const createTokenIssuer = (deps: { issuer: string; keyring: Keyring; metrics: Metrics }): TokenIssuer => ({
-  async issue(authorization, now) {
-    const issuance = toIssuance(authorization, now);
+  async issue(authorization, proof, now) {
+    if (proof) await proof.claim();
+    const issuance = toIssuance(authorization, proof, now);
     const committed = authorization.commit(issuance);
     // Heard here, thrown below: a rejection while we sign must not count as unhandled.
     committed.catch(() => {});
-    const accessToken = await deps.keyring.signJwt(accessTokenClaims(deps.issuer, issuance, authorization.authTime));
+    const accessToken = await deps.keyring.signJwt(accessTokenClaims(deps.issuer, issuance, authorization));
     await committed;
 
     deps.metrics.tokensIssued.inc({ grant_type: authorization.grantType });
@@ -39,7 +44,7 @@ export const createTokenIssuer = (deps: { issuer: string; keyring: Keyring; metr
     if (authorization.grantType === 'client_credentials') deps.metrics.clientCredentialsIssued.inc();
     return {
       access_token: accessToken,
-      token_type: 'Bearer',
+      token_type: proof ? 'DPoP' : 'Bearer',
       expires_in: authorization.ttlSeconds,
       ...(authorization.refreshToken === undefined ? {} : { refresh_token: authorization.refreshToken }),
       ...(issuance.scopes.length > 0 ? { scope: formatScope(issuance.scopes) } : {}),
@@ -47,7 +52,7 @@ export const createTokenIssuer = (deps: { issuer: string; keyring: Keyring; metr
   },
 });
 
-const toIssuance = (authorization: Authorization, now: Date): Issuance => ({
+const toIssuance = (authorization: Authorization, proof: Proof | undefined, now: Date): Issuance => ({
   id: uuidv7(now),
   grantType: authorization.grantType,
   clientId: authorization.client.clientId,
@@ -60,7 +65,8 @@ const toIssuance = (authorization: Authorization, now: Date): Issuance => ({
   expiresAt: after(now, authorization.ttlSeconds),
   familyId: authorization.familyId,
   consentGrantId: authorization.consentGrantId,
+  furtherTargets: authorization.furtherTargets,
   parentId: undefined,
-  dpopJkt: undefined,
+  dpopJkt: proof?.jkt,
   agentId: authorization.client.agent ? authorization.client.clientId : undefined,
 });

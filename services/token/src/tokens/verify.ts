@@ -1,6 +1,14 @@
 import type { Keyring } from '@authserver/keys';
-import { decodeProtectedHeader, jwtVerify } from 'jose';
+import { decodeJwt, decodeProtectedHeader, jwtVerify } from 'jose';
 import { z } from 'zod';
+
+/** Who acts for the subject, and who acted before (RFC 8693 §4.1); members we do not know are kept. */
+export const Actor = z.looseObject({
+  sub: z.string(),
+  get act() {
+    return Actor.optional();
+  },
+});
 
 const Claims = z.object({
   iss: z.string(),
@@ -12,6 +20,12 @@ const Claims = z.object({
   iat: z.number(),
   nbf: z.number(),
   exp: z.number(),
+  auth_time: z.number().optional(),
+  acr: z.string().optional(),
+  cnf: z.object({ jkt: z.string() }).optional(),
+  act: Actor.optional(),
+  agent_id: z.string().optional(),
+  agent_chain: z.array(z.string()).optional(),
 });
 export type OwnClaims = z.infer<typeof Claims>;
 
@@ -46,3 +60,13 @@ export const createOwnTokenVerifier =
       return undefined;
     }
   };
+
+/** The `iat` a token claims, to be trusted only as the moment at which the token is then verified. */
+export const claimedIssueTime = (token: string): Date | undefined => {
+  try {
+    const { iat } = decodeJwt(token);
+    return iat === undefined ? undefined : new Date(iat * 1000);
+  } catch {
+    return undefined;
+  }
+};

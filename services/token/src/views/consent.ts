@@ -1,6 +1,7 @@
 import { accountBar } from './account.ts';
+import { type ConsentScope, scopeChoices } from './consent-scopes.ts';
 import { hiddenFields } from './fields.ts';
-import { attributes, type Html, html } from './html.ts';
+import { type Html, html } from './html.ts';
 import { page } from './layout.ts';
 import { ascii, visible } from './visible.ts';
 
@@ -20,7 +21,8 @@ export type ConsentRedirect = {
   privateScheme: boolean;
 };
 
-export type ConsentScope = { name: string; description?: string | undefined; alreadyGranted?: boolean | undefined };
+/** A resource the app wants to use. Its name is the operator's word. */
+export type ConsentResource = { displayName?: string | undefined; slug: string; uri: string };
 
 export type ConsentPage = {
   /** Where the form posts `request`, `csrf_token`, `action` (allow or deny) and one `scopes` for each ticked box. */
@@ -29,13 +31,18 @@ export type ConsentPage = {
   request: string;
   client: ConsentClient;
   user: { email: string; name?: string | undefined };
-  resource?: { displayName?: string | undefined; slug: string; uri: string } | undefined;
+  /** None: the authorization server itself. */
+  resources: readonly ConsentResource[];
   redirect: ConsentRedirect;
   scopes: readonly ConsentScope[];
   /** The client also asks for refresh tokens. */
   offlineAccess?: boolean | undefined;
   /** Where signing out posts to. */
   switchAccountAction?: string | undefined;
+  /** Where people take back what they allowed. */
+  accountPath: string;
+  /** Asked again, because the app has become another since. */
+  changed?: boolean | undefined;
 };
 
 /**
@@ -43,33 +50,25 @@ export type ConsentPage = {
  * stand its id, the place the answer goes to and how much is known about it, because anyone may register any name.
  */
 export function consentPage(view: ConsentPage): string {
-  const { action, csrfToken, request, client, user, resource, redirect, scopes, offlineAccess } = view;
-  const clientName = visible(client.name, 60) || 'An app without a name';
-  const resourceName = resource && (visible(resource.displayName, 60) || ascii(resource.slug, 80));
+  const { action, csrfToken, request, client, user, resources, redirect, scopes, offlineAccess } = view;
+  const [only, ...others] = resources;
 
   // Deny comes first in the document: pressing Enter in a form presses its first button.
   const body = html`${accountBar({ ...user, csrfToken, request, action: view.switchAccountAction })}
-<h1>Allow this app to use ${resourceName ? html`<bdi>${resourceName}</bdi>` : 'your account'}?</h1>
+<h1>Allow this app to use ${!only ? 'your account' : others.length > 0 ? `${resources.length} servers` : html`<bdi>${resourceName(only)}</bdi>`}?</h1>
+${view.changed && changedNotice}
 <dl class="facts">
-<div><dt>App</dt>
-<dd class="name"><bdi>${clientName}</bdi> ${verification(client)}</dd>
-<dd class="small soft">${provenance(client)}</dd>
-<dd class="small"><span class="soft">ID</span> <code><bdi>${ascii(client.id)}</bdi></code></dd></div>
+${appFact(client)}
 <div><dt>Either answer sends your browser to</dt>
 ${destination(redirect)}</div>
-${
-  resource &&
-  html`<div><dt>Access to</dt>
-<dd><strong><bdi>${resourceName}</bdi></strong></dd>
-<dd class="small"><code><bdi>${ascii(resource.uri)}</bdi></code></dd></div>`
-}
+${accessFact(resources)}
 </dl>
 <form method="post" action="${action}">
 ${hiddenFields({ csrf_token: csrfToken, request })}
 ${scopes.length > 0 ? scopeChoices(scopes) : html`<p>It names no particular permission.</p>`}
 ${
   offlineAccess &&
-  html`<p class="small soft">If you allow it, the app can stay connected, also while you are away, until an administrator removes its access.</p>`
+  html`<p class="small soft">If you allow it, the app can stay connected, also while you are away, until you take its access back on <a href="${view.accountPath}">your account page</a>.</p>`
 }
 <p class="small"><strong>Did you start this yourself, just now?</strong> If not, choose Deny.</p>
 <div class="choice">
@@ -80,14 +79,42 @@ ${
   return page({ title: `Allow ${visible(client.name, 40) || 'an app'}?`, body });
 }
 
-function verification({ verified }: ConsentClient): Html {
+/** Stands above a question that is asked again. */
+export const changedNotice = html`<p class="notice warn" role="alert"><strong>Nothing was allowed: the app has changed its name, addresses or keys since you were asked. Look again.</strong></p>`;
+
+/** Who asks, and what is known about them. */
+export function appFact(client: ConsentClient): Html {
+  return html`<div><dt>App</dt>
+<dd class="name"><bdi>${visible(client.name, 60) || 'An app without a name'}</bdi> ${verification(client)}</dd>
+${client.source === 'cimd' && html`<dd class="host"><bdi>${ascii(URL.parse(client.id)?.host)}</bdi></dd>`}
+<dd class="small soft">${provenance(client)}</dd>
+<dd class="small"><span class="soft">ID</span> <code><bdi>${ascii(client.id)}</bdi></code></dd></div>`;
+}
+
+/** What is to be used; nothing for the authorization server itself. */
+export function accessFact(resources: readonly ConsentResource[]): Html | false {
+  return (
+    resources.length > 0 &&
+    html`<div><dt>Access to</dt>
+${resources.map(
+  (resource) => html`<dd><strong><bdi>${resourceName(resource)}</bdi></strong></dd>
+<dd class="small"><code><bdi>${ascii(resource.uri)}</bdi></code></dd>`,
+)}</div>`
+  );
+}
+
+/** What the operator calls a resource. */
+export function resourceName({ displayName, slug }: Pick<ConsentResource, 'displayName' | 'slug'>): string {
+  return visible(displayName, 60) || ascii(slug, 80);
+}
+
+export function verification({ verified }: ConsentClient): Html {
   return verified ? html`<span class="badge good">verified</span>` : html`<span class="badge warn">unverified</span>`;
 }
 
-function provenance({ verified, source }: ConsentClient): string {
-  if (verified) return 'An administrator of this server has checked this app.';
-  if (source === 'admin') return 'An administrator added this app to this server.';
-  if (source === 'cimd') return 'The site in its ID publishes this name. Nobody here has checked it.';
+export function provenance({ verified, source }: ConsentClient): string {
+  if (verified || source === 'admin') return 'This app was added by an administrator of this server.';
+  if (source === 'cimd') return 'This site publishes the app under that name. Nobody here has checked it.';
   return 'The app registered itself under this name. Anyone can use any name.';
 }
 
@@ -104,24 +131,4 @@ function destination({ display, loopback, privateScheme }: ConsentRedirect): Htm
 <dd class="notice warn small">Any app installed here can claim these links. Allow it only if you just started the app here.</dd>`;
   }
   return html`<dd class="host"><bdi>${ascii(display)}</bdi></dd>`;
-}
-
-function scopeChoices(scopes: readonly ConsentScope[]): Html {
-  return html`<fieldset>
-<legend>The app asks to</legend>
-<ul class="scopes">
-${scopes.map(scopeChoice)}
-</ul>
-<p class="small soft">Untick what you do not want to allow.</p>
-</fieldset>`;
-}
-
-function scopeChoice({ name, description, alreadyGranted }: ConsentScope, index: number): Html {
-  const described = visible(description, 200);
-  const code = html`<code><bdi>${ascii(name, 120)}</bdi></code>`;
-  return html`<li><label for="scope-${index}">
-<input id="scope-${index}" type="checkbox" name="scopes"${attributes({ value: name, checked: true })}>
-<span>${described ? html`<bdi>${described}</bdi><br>${code}` : code}
-${alreadyGranted && html`<span class="badge">allowed before</span>`}</span>
-</label></li>`;
 }

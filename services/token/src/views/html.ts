@@ -1,3 +1,4 @@
+import { redirectKind } from '@authserver/oauth';
 import { neutralise } from './visible.ts';
 
 /**
@@ -62,6 +63,13 @@ export function attributes(
     else if (typeof value === 'string') markup += ` ${name}="${escapeHtml(value)}"`;
   }
   return new Attributes(markup);
+}
+
+/** The one way for a form to leave this server: to a redirect URI, whose owner the caller has checked. */
+export function postsTo(redirectUri: string): Attributes {
+  const kind = redirectKind(redirectUri);
+  if (kind !== 'https' && kind !== 'loopback') throw new Error('A form is posted to a redirect URI on the web.');
+  return new Attributes(` action="${escapeHtml(redirectUri)}"`);
 }
 
 function render(value: Interpolation, slot: Slot): string {

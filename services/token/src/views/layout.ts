@@ -1,6 +1,6 @@
 import { type Html, html } from './html.ts';
 import { mark, markDataUrl } from './mark.ts';
-import { stylesheet } from './stylesheet.ts';
+import { stylesheet, submitScript } from './stylesheet.ts';
 import { visible } from './visible.ts';
 
 export type Page = {
@@ -11,10 +11,12 @@ export type Page = {
   lang?: string;
   /** A wider column, for pages with commands. */
   wide?: boolean;
+  /** The page's form is posted as soon as it is there; the policy must allow `submitScriptHash`. */
+  submitsItself?: boolean;
 };
 
-/** A whole document: no script, nothing fetched, one stylesheet that `stylesheetHash` allows. */
-export function page({ title, body, lang = 'en', wide = false }: Page): string {
+/** A whole document: nothing fetched, no script but the one constant, one stylesheet that `stylesheetHash` allows. */
+export function page({ title, body, lang = 'en', wide = false, submitsItself = false }: Page): string {
   const opening = html`<!doctype html>
 <html lang="${lang}">
 <head>
@@ -35,6 +37,7 @@ ${body}
 </body>
 </html>
 `;
-  // The two constants below are ours and take no input, which is why they may bypass the template.
-  return `${opening}<link rel="icon" href="${markDataUrl}">\n<style>${stylesheet}</style>${document}`;
+  // The constants below are ours and take no input, which is why they may bypass the template.
+  const script = submitsItself ? `<script>${submitScript}</script>` : '';
+  return `${opening}<link rel="icon" href="${markDataUrl}">\n<style>${stylesheet}</style>${script}${document}`;
 }

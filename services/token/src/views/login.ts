@@ -9,6 +9,8 @@ export type LoginPage = {
   csrfToken: string;
   /** The authorization request that waits for this sign-in. */
   request?: string | undefined;
+  /** The page of ours that waits for this sign-in, as the fields that carry it. */
+  next?: { next: 'account' | 'device'; user_code?: string } | undefined;
   /** What was typed before; the password never comes back. */
   email?: string | undefined;
   /** Why the last attempt failed, in words that do not tell whether the account exists. */
@@ -21,6 +23,11 @@ export type LoginPage = {
   redirectHost?: string | undefined;
   /** Another way in, at a path of this server. */
   identityProvider?: { displayName: string; href: string } | undefined;
+};
+
+const purposes = {
+  account: 'to see your apps and where you are signed in',
+  device: 'to connect a device. You can compare its code on the next page.',
 };
 
 /** Asks for e-mail and password, and says for which app. */
@@ -36,6 +43,7 @@ ${
   html`<p>to continue to “<strong><bdi>${visible(clientName, 60) || 'an app without a name'}</bdi></strong>”
 ${!view.clientVerified && html`<span class="badge warn">unverified name</span>`}</p>`
 }
+${clientName === undefined && view.next && html`<p>${purposes[view.next.next]}</p>`}
 ${
   redirectHost !== undefined &&
   html`<p class="small soft">The app receives its answer at <code><bdi>${ascii(redirectHost)}</bdi></code></p>`
@@ -48,7 +56,7 @@ ${retryAfterSeconds !== undefined && html`<p>Try again in ${waitText(retryAfterS
 </div>`
 }
 <form method="post" action="${action}">
-${hiddenFields({ csrf_token: csrfToken, request })}
+${hiddenFields({ csrf_token: csrfToken, request, ...view.next })}
 <label for="email">E-mail address</label>
 <input id="email" name="email" type="email" inputmode="email" autocomplete="username" autocapitalize="none" spellcheck="false" maxlength="254" required${attributes({ value: email, autofocus: !email, 'aria-describedby': describedBy })}>
 <label for="password">Password</label>

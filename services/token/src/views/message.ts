@@ -1,3 +1,4 @@
+import { referenceOf } from '@authserver/http';
 import { html } from './html.ts';
 import { page } from './layout.ts';
 import { visible } from './visible.ts';
@@ -6,7 +7,7 @@ export type MessagePage = {
   title: string;
   lead: string;
   details?: readonly string[] | undefined;
-  /** Lets an operator find the request in the log. */
+  /** Becomes the reference by which an operator finds the request: `authserver admin trace --reference`. */
   requestId?: string | undefined;
   /** One way on, at a path of this server; any other address throws. */
   action?: { href: string; label: string } | undefined;
@@ -19,6 +20,6 @@ export function messagePage({ title, lead, details = [], requestId, action }: Me
 ${details.length === 1 && html`<p><bdi>${visible(details[0], 500)}</bdi></p>`}
 ${details.length > 1 && html`<ul>${details.map((detail) => html`<li><bdi>${visible(detail, 500)}</bdi></li>`)}</ul>`}
 ${action && html`<a class="button stretch" href="${action.href}">${visible(action.label, 60)}</a>`}
-${requestId !== undefined && html`<p class="small soft">Request <code>${visible(requestId, 64)}</code></p>`}`;
+${requestId !== undefined && html`<p class="small soft">Reference <code>${referenceOf(requestId)}</code></p>`}`;
   return page({ title, body });
 }

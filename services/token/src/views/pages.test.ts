@@ -1,6 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { type AccountPage, accountPage } from './account-page.ts';
 import { type ConsentPage, consentPage } from './consent.ts';
+import { deviceCodePage, devicePage } from './device.ts';
 import { type HomePage, homePage } from './home.ts';
 import { type LoginPage, loginPage, waitText } from './login.ts';
 import { messagePage } from './message.ts';
@@ -15,9 +17,10 @@ const consent = (over: Partial<ConsentPage> = {}) =>
     action: '/consent',
     csrfToken: 'c5rf',
     request: 'r3quest',
+    accountPath: '/account',
     client: { name: 'Planner', id: 'https://planner.test/client.json', verified: false, source: 'cimd' },
     user: { email: 'alice@example.test' },
-    resource: { displayName: 'Calendar', slug: 'calendar', uri: 'https://calendar.test/mcp' },
+    resources: [{ displayName: 'Calendar', slug: 'calendar', uri: 'https://calendar.test/mcp' }],
     redirect: { display: 'planner.test', loopback: false, privateScheme: false },
     scopes: [{ name: 'events/read', description: 'Read your events' }, { name: 'events/write' }],
     ...over,
@@ -31,6 +34,44 @@ const home = (over: Partial<HomePage> = {}) =>
     steps: [{ title: 'Add a user', command: 'authserver admin user create' }],
     ready: true,
     ...over,
+  });
+
+const account = (name: string) => {
+  const since = new Date(0);
+  const app = { id: name, name, clientId: name, source: 'dcr' as const, blocked: true, since, lastUsed: undefined };
+  const view: AccountPage = {
+    user: { email: name, name },
+    csrfToken: name,
+    action: '/account',
+    signOutAction: '/logout',
+    apps: [
+      { ...app, resource: { displayName: name, slug: name, uri: name }, scopes: [name] },
+      { ...app, resource: undefined, scopes: [] },
+    ],
+    sessions: [{ id: name, browser: name, ip: name, signedInAt: since, current: false }],
+    more: { apps: true, sessions: true },
+    news: 'consent',
+  };
+  return accountPage(view);
+};
+
+const deviceHere = (text: string) => ({
+  action: '/device',
+  csrfToken: text,
+  user: { email: text, name: text },
+  switchAccountAction: '/logout',
+});
+const device = (text: string) =>
+  devicePage({
+    ...deviceHere(text),
+    request: text,
+    accountPath: '/account',
+    userCode: text,
+    client: { name: text, id: text, verified: false, source: 'dcr' },
+    resources: [{ displayName: text, slug: text, uri: text }],
+    scopes: [{ name: text, description: text }],
+    offlineAccess: true,
+    origin: { ip: text, same: false, minutesAgo: 2 },
   });
 
 const pages: Record<string, string> = {
@@ -51,13 +92,27 @@ const pages: Record<string, string> = {
     request: hostile,
     client: { name: hostile, id: hostile, verified: false, source: 'dcr' },
     user: { email: hostile, name: hostile },
-    resource: { displayName: hostile, slug: hostile, uri: hostile },
+    resources: [
+      { displayName: hostile, slug: hostile, uri: hostile },
+      { displayName: '', slug: hostile, uri: hostile },
+    ],
     redirect: { display: hostile, loopback: true, privateScheme: false },
-    scopes: [{ name: hostile, description: hostile, alreadyGranted: true }],
+    scopes: [
+      { name: hostile, description: hostile, alreadyGranted: true, at: [hostile, hostile] },
+      { name: `${hostile}:x`, description: hostile, at: [hostile] },
+      ...Array.from({ length: 12 }, (_, index) => ({ name: `${index % 2 ? '<b>' : '</ul>'}:${index}${hostile}` })),
+    ],
     offlineAccess: true,
   }),
   home: home({ signedInAs: 'alice@example.test', csrfToken: 'c5rf' }),
   'home, hostile': home({ adminHint: hostile, version: hostile, steps: [{ title: hostile, command: hostile }] }),
+  account: account('Planner'),
+  'account, hostile': account(hostile),
+  'device code': deviceCodePage(deviceHere('alice')),
+  'device code, hostile': deviceCodePage({ ...deviceHere(hostile), typed: hostile, problem: hostile }),
+  'device code from a link, hostile': deviceCodePage({ ...deviceHere(hostile), userCode: hostile }),
+  device: device('Planner'),
+  'device, hostile': device(hostile),
   message: messagePage({ title: 'Expired', lead: 'Start again.', action: { href: '/', label: 'Home' } }),
   'message, hostile': messagePage({ title: hostile, lead: hostile, details: [hostile], requestId: hostile }),
 };
@@ -153,6 +208,44 @@ test('consent: says where the answer goes', () => {
   );
 });
 
+test('consent: several servers are named, and a permission stands at those that offer it', () => {
+  const page = consent({
+    resources: [
+      { displayName: 'Calendar', slug: 'calendar', uri: 'https://calendar.test/mcp' },
+      { slug: 'files', uri: 'https://files.test/mcp' },
+    ],
+    scopes: [
+      { name: 'events/read', at: ['Calendar'] },
+      { name: 'files/read', at: ['files'] },
+      { name: 'search', at: ['Calendar', 'files'] },
+    ],
+  });
+  const text = page.replace(/<style>[\s\S]*?<\/style>/, '').replace(/<[^>]*>/g, '');
+  for (const part of [
+    'use 2 servers?',
+    'https://files.test/mcp',
+    'At Calendar\n',
+    'At files\n',
+    'At Calendar and files\n',
+  ])
+    assert.ok(text.includes(part), part);
+  assert.equal(page.match(/value="search"/g)?.length, 1);
+});
+
+test('consent: what is new comes first, what was allowed before is folded away and can still be unticked', () => {
+  const before = { name: 'events/read', alreadyGranted: true };
+  const page = consent({ scopes: [before, { name: 'events/write' }] });
+  assert.match(page, /asks in addition to<[\s\S]*events\/write[\s\S]*<details>[\s\S]*value="events\/read" checked/);
+  assert.doesNotMatch(consent({ scopes: [before] }), /<details>/);
+});
+
+test('consent: a long list has headings', () => {
+  const scopes = ['mail', 'files'].flatMap((group) =>
+    Array.from({ length: 6 }, (_, index) => ({ name: `${group}:${index}` })),
+  );
+  assert.match(consent({ scopes }), /<h4><bdi>mail<\/bdi> \(6\)<\/h4>[\s\S]*<h4><bdi>files<\/bdi> \(6\)/);
+});
+
 test('consent: a value the page shortens is posted whole', () => {
   const name = `tools/${'x'.repeat(300)}`;
   assert.ok(consent({ scopes: [{ name }] }).includes(`value="${name}"`));
@@ -166,4 +259,12 @@ test('message: an action outside this server throws', () => {
 test('home: a metadata address elsewhere is not linked', () => {
   assert.match(home(), /href="\/\.well-known\/oauth-authorization-server"/);
   assert.doesNotMatch(home({ metadataUrl: 'https://evil.test/x' }), /href="\/x"|evil/);
+});
+
+test('the consent page says of an app what is true, and leads to the account page', () => {
+  const client = { name: 'Planner', id: 'client_1', verified: true, source: 'admin' } as const;
+  const page = consent({ client, offlineAccess: true, accountPath: '/tenant/account' });
+  assert.match(page, /This app was added by an administrator of this server\./);
+  assert.doesNotMatch(page, /checked this app/);
+  assert.match(page, /<a href="\/tenant\/account">your account page<\/a>/);
 });

@@ -47,6 +47,7 @@ input[type=email], input[type=password], input[type=text] {
   width: 100%; min-height: 2.75rem; padding: .5rem .75rem; font: inherit; color: inherit;
   background: var(--card); border: 1px solid var(--field); border-radius: 8px;
 }
+input.code { font-family: ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; letter-spacing: .08em; text-transform: uppercase; }
 input:focus-visible { outline-offset: 0; border-radius: 8px; }
 button, .button {
   display: inline-flex; align-items: center; justify-content: center; min-height: 2.75rem; padding: .5rem 1.25rem;
@@ -91,6 +92,10 @@ legend { padding: 0; font-weight: 650; }
 .scopes label { display: grid; grid-template-columns: auto 1fr; align-items: start; gap: .75rem; margin: 0; padding: .75rem .875rem; min-height: 2.75rem; font-weight: 400; cursor: pointer; }
 .scopes input { width: 1.25rem; height: 1.25rem; margin: .125rem 0 0; accent-color: var(--accent); }
 .scopes code { color: var(--soft); }
+fieldset h3, fieldset h4 { margin: .875rem 0 0; font-size: .9375rem; line-height: 1.35; }
+fieldset h4 { color: var(--soft); font-weight: 600; }
+fieldset details { margin-top: .875rem; }
+summary { display: flex; align-items: center; min-height: 2.75rem; font-weight: 600; color: var(--accent); cursor: pointer; }
 
 .steps { margin: 0; padding: 0; list-style: none; counter-reset: step; }
 .steps > li { counter-increment: step; margin-top: 1rem; }
@@ -103,6 +108,14 @@ pre { margin: .5rem 0 0; padding: .75rem .875rem; white-space: pre; overflow-x: 
 .links a:hover strong { text-decoration: underline; }
 .links strong { color: var(--accent); }
 .links code { color: var(--soft); }
+.rows { list-style: none; margin: .5rem 0 0; padding: 0; border: 1px solid var(--line); border-radius: 10px; }
+.rows li { display: flex; flex-wrap: wrap; align-items: center; gap: .5rem 1rem; padding: .75rem .875rem; }
+.rows li > div { flex: 1 1 16rem; min-width: 0; }
+.rows li + li { border-top: 1px solid var(--line); }
+.rows p { margin: .125rem 0 0; }
+.rows .name { font-size: 1.0625rem; font-weight: 650; line-height: 1.3; }
+.rows code.badge { font-size: .8125rem; font-weight: 400; white-space: normal; }
+.user-code { margin: 1.25rem 0 0; padding: .875rem; border: 1px solid var(--line); border-radius: 10px; background: var(--inset); text-align: center; font: 650 1.75rem/1.2 ui-monospace, "SF Mono", Menlo, Consolas, "DejaVu Sans Mono", monospace; letter-spacing: .08em; }
 .title { display: flex; flex-wrap: wrap; align-items: center; gap: .25rem .75rem; }
 @media (prefers-reduced-motion: reduce) { * { transition: none !important; } }
 @media (forced-colors: active) { main, .badge, .notice, button, .button { border: 1px solid; } }
@@ -110,6 +123,23 @@ pre { margin: .5rem 0 0; padding: .75rem .875rem; white-space: pre; overflow-x: 
 
 /** The stylesheet's CSP hash-source (CSP3 §2.3.1), so that no page needs `'unsafe-inline'`. */
 export const stylesheetHash = `sha256-${createHash('sha256').update(stylesheet).digest('base64')}`;
+
+/** The only script there is: it posts the page's one form. */
+export const submitScript = "addEventListener('DOMContentLoaded',()=>document.forms[0].submit())";
+const submitScriptHash = `sha256-${createHash('sha256').update(submitScript).digest('base64')}`;
+
+/** The policy of a page that posts itself to a redirect URI: that script, that address and nothing else. */
+export function formPostPolicy(redirectUri: string): string {
+  return [
+    "default-src 'none'",
+    `script-src '${submitScriptHash}'`,
+    `style-src '${stylesheetHash}'`,
+    'img-src data:',
+    `form-action ${formTarget(redirectUri)}`,
+    "frame-ancestors 'none'",
+    "base-uri 'none'",
+  ].join('; ');
+}
 
 /**
  * The policy every page travels under. Browsers apply `form-action` to the redirects a form leads to as well, so a

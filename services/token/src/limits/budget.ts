@@ -1,0 +1,18 @@
+/**
+ * A token bucket for each key, in this process and in bounded memory: what nobody drew from for longest is forgotten first.
+ * So no number of other keys makes it forget one that is still asked for, which the faster buckets of the rate limits may.
+ */
+export const createBudget = (options: { ratePerSecond: number; burst: number; maxKeys: number }) => {
+  const buckets = new Map<string, { left: number; at: number }>();
+
+  /** True when one more is within the budget of `key`; `nowMs` is any monotonic clock. */
+  return (key: string, nowMs: number): boolean => {
+    const bucket = buckets.get(key);
+    buckets.delete(key);
+    const refilled = bucket ? bucket.left + ((nowMs - bucket.at) / 1000) * options.ratePerSecond : options.burst;
+    const left = Math.min(options.burst, refilled);
+    if (buckets.size >= options.maxKeys) buckets.delete(buckets.keys().next().value as string);
+    buckets.set(key, { left: left >= 1 ? left - 1 : left, at: nowMs });
+    return left >= 1;
+  };
+};

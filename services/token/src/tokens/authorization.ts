@@ -1,0 +1,34 @@
+import type { Client, FurtherTarget, Issuance } from '@authserver/store';
+
+/**
+ * An approved request: everything the issuer needs to make the token, and the one write that makes it true.
+ */
+export type Authorization = {
+  grantType:
+    | 'authorization_code'
+    | 'refresh_token'
+    | 'client_credentials'
+    | 'urn:ietf:params:oauth:grant-type:device_code';
+  client: Client;
+  /** `sub`: a user's id, or the client's own for a machine token. */
+  subject: string;
+  subjectUserId: string | undefined;
+  scopes: readonly string[];
+  resource: { id: string | undefined; audience: string };
+  /** The other resources, when the token is for several. */
+  furtherTargets?: readonly FurtherTarget[];
+  authTime: Date | undefined;
+  /** How the user signed in (RFC 9470 §6.1). */
+  acr?: string | undefined;
+  familyId: string | undefined;
+  consentGrantId: string | undefined;
+  /** Seconds the access token lives. */
+  ttlSeconds: number;
+  /** Goes into the answer if the commit succeeds. */
+  refreshToken: string | undefined;
+  /**
+   * Makes the decision durable together with the token's issuance row. Rejects when the world moved on since the grant
+   * was read; the token signed meanwhile is then thrown away.
+   */
+  commit(issuance: Issuance): Promise<void>;
+};

@@ -8,6 +8,7 @@ import { keyCommands } from './commands/admin/key.ts';
 import { resourceCommands } from './commands/admin/resource.ts';
 import { resourcePolicyCommands } from './commands/admin/resource-policy.ts';
 import { systemCommands } from './commands/admin/system.ts';
+import { traceCommands } from './commands/admin/trace.ts';
 import { userCommands } from './commands/admin/user.ts';
 import { Completion } from './commands/completion.ts';
 import { Migrate } from './commands/migrate.ts';
@@ -28,5 +29,6 @@ export const COMMANDS = {
   ...issuanceCommands,
   ...grantCommands,
   ...auditCommands,
+  ...traceCommands,
   ...systemCommands,
 };

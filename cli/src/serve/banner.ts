@@ -15,7 +15,7 @@ export const nextSteps = (cli: string): Step[] => [
   },
   {
     title: 'Register the MCP server to protect',
-    command: `${cli} admin resource create --slug my-mcp --uri http://localhost:3000/mcp --backend-kind mint --scopes 'tools/read||Read tools' --scopes 'tools/write||Change things'`,
+    command: `${cli} admin resource create --slug my-mcp --uri http://localhost:3000/mcp --scopes 'tools/read||Read tools' --scopes 'tools/write||Change things'`,
   },
   { title: 'Start a sample MCP server', command: 'npm run sample:server' },
   { title: 'Connect to it with the official MCP client', command: 'npm run sample:client' },

@@ -8,11 +8,13 @@ import { clientHandlers } from './handlers/clients.ts';
 import { dcrHandlers } from './handlers/dcr.ts';
 import { grantHandlers } from './handlers/grants.ts';
 import type { Handlers } from './handlers/handler.ts';
+import { initialAccessTokenHandlers } from './handlers/initial-access-tokens.ts';
 import { issuanceHandlers } from './handlers/issuances.ts';
 import { keyHandlers } from './handlers/keys.ts';
 import { policyHandlers } from './handlers/policies.ts';
 import { resourceHandlers } from './handlers/resources.ts';
 import { systemHandlers } from './handlers/system.ts';
+import { traceHandlers } from './handlers/trace.ts';
 import { userActionHandlers } from './handlers/user-actions.ts';
 import { userHandlers } from './handlers/users.ts';
 
@@ -50,7 +52,9 @@ export const createAdminPlane = (options: AdminPlaneOptions) => {
     issuance: issuanceHandlers(deps),
     key: keyHandlers(deps),
     dcr: dcrHandlers(deps),
+    initialAccessToken: initialAccessTokenHandlers(deps),
     audit: auditHandlers(deps),
+    trace: traceHandlers(deps),
     system: systemHandlers(deps),
   };
   metrics.activeClients.collectWith(() => store.clients.countActive());

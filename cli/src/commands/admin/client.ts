@@ -1,9 +1,11 @@
+import { readFile } from 'node:fs/promises';
 import type { AdminClient } from '@authserver/admin-api';
 import { Flags } from '@oclif/core';
 import { adminCommand } from '../../admin-command.ts';
 import { forceFlag, idFlag, listFlag, listOf, pageFlags, present } from '../../flags.ts';
 import { pairs, rows } from '../../output.ts';
 import { parseScope } from '../../scopes.ts';
+import { parseSpan } from '../../span.ts';
 
 type Client = Awaited<ReturnType<AdminClient['client']['get']>>;
 type CreateClient = Parameters<AdminClient['client']['create']>[0]['body'];
@@ -24,7 +26,8 @@ const metadataFlags = {
     env: 'AUTHSERVER_CLIENT_REDIRECT_URIS',
   }),
   'grant-types': listFlag({
-    description: 'grants the client may use (RFC 7591 §2)',
+    description:
+      'grants the client may use (RFC 7591 §2): authorization_code, refresh_token, client_credentials, urn:ietf:params:oauth:grant-type:device_code',
     env: 'AUTHSERVER_CLIENT_GRANT_TYPES',
   }),
   scope: Flags.string({
@@ -38,6 +41,52 @@ const metadataFlags = {
     multipleNonGreedy: true,
     exclusive: ['scope'],
     helpValue: '<tuple>',
+  }),
+};
+
+const authorizationFlags = {
+  'require-par': Flags.boolean({
+    description: 'refuse its authorization requests unless they were pushed (RFC 9126 §6)',
+    allowNo: true,
+  }),
+  'refresh-token-policy': Flags.option({
+    options: ['registered', 'offline_access', 'always'] as const,
+    description:
+      'when it gets a refresh token: registered for the grant, if it asked for offline_access too, or always',
+  })(),
+};
+
+const keyFlags = {
+  'jwks-file': Flags.file({
+    description: 'file with the public keys of a private_key_jwt client, a JWK set (RFC 7517 §5)',
+    exists: true,
+    exclusive: ['jwks-uri'],
+    helpValue: '<path>',
+  }),
+  'jwks-uri': Flags.string({ description: 'where those keys are instead (RFC 7591 §2)', helpValue: '<url>' }),
+};
+
+/** The server says what is wrong with the keys; here they only have to be JSON. */
+const keysOf = async (flags: { 'jwks-file'?: string | undefined; 'jwks-uri'?: string | undefined }) => {
+  const file = flags['jwks-file'];
+  return {
+    jwks: file === undefined ? undefined : ((await readJson(file)) as CreateClient['jwks']),
+    jwks_uri: flags['jwks-uri'],
+  };
+};
+
+const readJson = async (file: string): Promise<unknown> => {
+  try {
+    return JSON.parse(await readFile(file, 'utf8'));
+  } catch (cause) {
+    throw new Error(`${file} cannot be read as JSON`, { cause });
+  }
+};
+
+const dpopFlag = {
+  'dpop-bound-access-tokens': Flags.boolean({
+    description: 'refuse its token requests without a DPoP proof (RFC 9449 §5.2)',
+    allowNo: true,
   }),
 };
 
@@ -65,13 +114,17 @@ const get = adminCommand({
   examples: ['admin client get --id <client_id>'],
   flags: { id: clientId() },
   call: (api, { id }) => api.client.get({ id }),
-  show: ({ response_types: _, ...client }) => [pairs(client)],
+  show: ({ response_types: _, secrets, jwks, ...client }) => [
+    pairs({ ...client, ...(jwks && { jwks: jwks.keys.map((key) => String(key.kid ?? key.kty)) }) }),
+    ...secrets.map(({ id, ...times }) => pairs({ secret: id, ...times })),
+  ],
 });
 
 const create = adminCommand({
   summary: 'create a client and show its secret, this once',
   examples: [
     'admin client create --name "My App" --redirect-uris https://app.example.com/cb',
+    'admin client create --name Worker --grant-types client_credentials --auth-method private_key_jwt --jwks-file keys.json --scope "tools/read"',
     'admin client create --name Job --grant-types client_credentials --auth-method client_secret_post --scope "tools/read"',
   ],
   flags: {
@@ -83,7 +136,7 @@ const create = adminCommand({
     }),
     ...metadataFlags,
     'auth-method': Flags.option({
-      options: ['none', 'client_secret_basic', 'client_secret_post'] as const,
+      options: ['none', 'client_secret_basic', 'client_secret_post', 'private_key_jwt'] as const,
       description: 'how the client proves itself (RFC 7591 §2); none when not given',
       env: 'AUTHSERVER_CLIENT_AUTH_METHOD',
     })(),
@@ -91,10 +144,13 @@ const create = adminCommand({
       options: ['web', 'native'] as const,
       description: 'native allows private-use redirect schemes; web when not given',
     })(),
+    ...keyFlags,
+    ...authorizationFlags,
+    ...dpopFlag,
     agent: Flags.boolean({ description: 'an autonomous agent acts here' }),
     'agent-description': Flags.string({ description: 'what the agent does', helpValue: '<text>' }),
   },
-  call: (api, flags) =>
+  call: async (api, flags) =>
     api.client.create({
       body: {
         client_name: flags.name,
@@ -105,6 +161,10 @@ const create = adminCommand({
           scope: scopeOf(flags),
           token_endpoint_auth_method: flags['auth-method'],
           application_type: flags['application-type'],
+          ...(await keysOf(flags)),
+          require_pushed_authorization_requests: flags['require-par'],
+          refresh_token_policy: flags['refresh-token-policy'],
+          dpop_bound_access_tokens: flags['dpop-bound-access-tokens'],
           agent: flags.agent || undefined,
           agent_description: flags['agent-description'],
         }),
@@ -128,8 +188,11 @@ const update = adminCommand({
       helpValue: '<name>',
     }),
     ...metadataFlags,
+    ...keyFlags,
+    ...authorizationFlags,
+    ...dpopFlag,
   },
-  call: (api, flags) =>
+  call: async (api, flags) =>
     api.client.update({
       id: flags.id,
       body: present({
@@ -137,18 +200,46 @@ const update = adminCommand({
         redirect_uris: listOf(flags['redirect-uris']),
         grant_types: listOf(flags['grant-types']) as GrantTypes | undefined,
         scope: scopeOf(flags),
+        ...(await keysOf(flags)),
+        require_pushed_authorization_requests: flags['require-par'],
+        refresh_token_policy: flags['refresh-token-policy'],
+        dpop_bound_access_tokens: flags['dpop-bound-access-tokens'],
       }),
     }),
   show: ({ id, name }) => [`client updated: ${pairs({ id, name })}`],
 });
 
 const rotateSecret = adminCommand({
-  summary: 'replace the secret of a client; the old one ends at once',
-  examples: ['admin client rotate-secret --id <client_id>'],
-  flags: { id: clientId() },
-  call: (api, { id }) => api.client.rotateSecret({ id }),
-  show: ({ client_id, client_secret }) => [`secret rotated: ${pairs({ client_id })}`, pairs({ client_secret })],
+  summary: 'replace the secret of a client; the old one ends at once, or after an overlap',
+  examples: ['admin client rotate-secret --id <client_id>', 'admin client rotate-secret --id <client_id> --overlap 1d'],
+  flags: {
+    id: clientId(),
+    overlap: Flags.string({
+      description: 'how long the present secret stays good beside the new one, 30d at most; a bare number is seconds',
+      helpValue: '<span>',
+    }),
+  },
+  call: (api, { id, overlap: span }) => {
+    if (span === undefined) return api.client.rotateSecret({ id });
+    const overlap = /^\d+$/.test(span) ? Number(span) : parseSpan('--overlap', span);
+    return api.client.rotateSecret({ id, body: { overlap } });
+  },
+  show: ({ client_id, client_secret, old_secret_expires_at }) => [
+    `secret rotated: ${pairs({ client_id, old_secret_expires_at })}`,
+    pairs({ client_secret }),
+  ],
   remark: () => shownOnce,
+});
+
+const revokeSecret = adminCommand({
+  summary: 'end a replaced secret of a client before its time',
+  examples: ['admin client revoke-secret --id <client_id> --secret <secret_id>'],
+  flags: { id: clientId(), secret: idFlag('secret, as `client get` shows it') },
+  call: async (api, { id, secret }) => {
+    await api.client.revokeSecret({ id, secret_id: secret });
+    return { id, secret };
+  },
+  show: (ended) => [`secret revoked: ${pairs(ended)}`],
 });
 
 const remove = adminCommand({
@@ -181,6 +272,7 @@ export const clientCommands = {
   'admin:client:create': create,
   'admin:client:update': update,
   'admin:client:rotate-secret': rotateSecret,
+  'admin:client:revoke-secret': revokeSecret,
   'admin:client:delete': remove,
   'admin:client:suspend': stateChange('suspend', 'suspend a client: it gets no new tokens'),
   'admin:client:reactivate': stateChange('reactivate', 'reactivate a suspended client'),

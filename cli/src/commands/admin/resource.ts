@@ -19,6 +19,10 @@ const selected = ({ slug, id }: { slug?: string | undefined; id?: string | undef
 const detailFlags = {
   uri: Flags.string({ description: 'identifier and audience of its tokens (RFC 8707 §2)', helpValue: '<uri>' }),
   'display-name': Flags.string({ description: 'name on the consent page', helpValue: '<name>' }),
+  'dpop-required': Flags.boolean({
+    description: 'issue only tokens that are bound to a key (RFC 9449)',
+    allowNo: true,
+  }),
 };
 
 const scopeFlags = {
@@ -97,7 +101,18 @@ const get = adminCommand({
   examples: ['admin resource get --slug my-mcp'],
   flags: selector,
   call: (api, flags) => api.resource.get(selected(flags)),
-  show: (resource) => [`${pairs(summaryOf(resource))} display_name=${JSON.stringify(resource.display_name)}`],
+  show: (resource) => [
+    [
+      pairs(summaryOf(resource)),
+      `display_name=${JSON.stringify(resource.display_name)}`,
+      pairs({
+        dpop_bound_access_tokens_required: resource.dpop_bound_access_tokens_required,
+        exchange_clients: resource.policy.exchange.allowed_client_ids,
+        runtime_clients: resource.policy.runtime.client_ids,
+        return_urls: resource.policy.connect.allowed_return_urls,
+      }),
+    ].join(' '),
+  ],
 });
 
 const create = adminCommand({
@@ -127,6 +142,7 @@ const create = adminCommand({
           display_name: flags['display-name'],
           scopes: await scopesOf(flags),
           policy: await policyOf(flags, async () => ({})),
+          dpop_bound_access_tokens_required: flags['dpop-required'],
         }),
       },
     }),
@@ -145,7 +161,8 @@ const update = adminCommand({
     ...scopeFlags,
     'scopes-clear': Flags.boolean({
       description: 'leave no scope',
-      exclusive: ['scopes', 'scope-map', 'scopes-file'],
+      // Not `exclusive`: with `scopes-file` saying it too, the usage line of oclif gets holes.
+      relationships: [{ type: 'none', flags: ['scopes', 'scope-map', 'scopes-file'] }],
     }),
     ...policyFlags,
     'policy-clear': Flags.boolean({
@@ -162,6 +179,7 @@ const update = adminCommand({
       policy: flags['policy-clear']
         ? {}
         : await policyOf(flags, async () => (await api.resource.get(selected(flags))).policy),
+      dpop_bound_access_tokens_required: flags['dpop-required'],
     });
     if (Object.keys(body).length === 0)
       throw usageFailure('nothing to change: give at least one flag besides --slug or --id');

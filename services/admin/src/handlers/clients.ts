@@ -1,6 +1,13 @@
-import type { ClientView, CreatedClient } from '@authserver/admin-api';
+import type { ClientView, CreatedClient, UpdateClient } from '@authserver/admin-api';
 import type { Config } from '@authserver/config';
-import { type GrantType, hashClientSecret, metadataProblems, newClientId, newClientSecret } from '@authserver/oauth';
+import {
+  type GrantType,
+  hashClientSecret,
+  metadataProblems,
+  newClientId,
+  newClientSecret,
+  responseTypesOf,
+} from '@authserver/oauth';
 import type { Client, Repositories, Store } from '@authserver/store';
 import type { Metrics } from '@authserver/telemetry';
 import type { z } from 'zod';
@@ -26,7 +33,9 @@ export const clientHandlers = ({
 
   async create({ body, caller, now }) {
     requireGrants(body.grant_types, config);
-    const secret = body.token_endpoint_auth_method === 'none' ? undefined : newClientSecret();
+    const secret = hasSecrets({ tokenEndpointAuthMethod: body.token_endpoint_auth_method })
+      ? newClientSecret()
+      : undefined;
     const client = await store.transaction(async (tx) => {
       const inserted = await tx.clients.insert({
         clientId: newClientId(),
@@ -41,6 +50,11 @@ export const clientHandlers = ({
         cimdUrl: undefined,
         agent: body.agent,
         agentDescription: body.agent_description,
+        jwks: body.jwks,
+        jwksUri: body.jwks_uri,
+        dpopBoundAccessTokens: body.dpop_bound_access_tokens,
+        requirePushedAuthorizationRequests: body.require_pushed_authorization_requests,
+        refreshTokenPolicy: body.refresh_token_policy,
       });
       if (secret)
         await tx.clients.replaceSecret(inserted.clientId, hashClientSecret(secret, config.client_secret_pepper));
@@ -66,12 +80,18 @@ export const clientHandlers = ({
       const before = await requireClient(tx, params.id);
       if (Object.keys(body).length === 0) return toView(before);
       if (body.grant_types) requireGrants(body.grant_types, config);
+      requireOwnMetadata(before, body);
       const wanted: Client = {
         ...before,
+        ...keysAfter(before, body),
         clientName: body.client_name ?? before.clientName,
         redirectUris: body.redirect_uris ?? before.redirectUris,
         grantTypes: body.grant_types ?? before.grantTypes,
         ceiling: body.scope === undefined ? before.ceiling : toScopes(body.scope),
+        dpopBoundAccessTokens: body.dpop_bound_access_tokens ?? before.dpopBoundAccessTokens,
+        requirePushedAuthorizationRequests:
+          body.require_pushed_authorization_requests ?? before.requirePushedAuthorizationRequests,
+        refreshTokenPolicy: body.refresh_token_policy ?? before.refreshTokenPolicy,
       };
       requireSoundMetadata(wanted);
       const after = await tx.clients.update(wanted);
@@ -131,9 +151,40 @@ const requireGrants = (grantTypes: readonly GrantType[], config: Config): void =
     ...(config.client_credentials.enabled
       ? {}
       : { client_credentials: 'client_credentials is off; AUTHPLANE_CLIENT_CREDENTIALS_ENABLED=true turns it on' }),
+    ...(config.device.enabled
+      ? {}
+      : {
+          'urn:ietf:params:oauth:grant-type:device_code':
+            'the device grant is off; AUTHPLANE_DEVICE_ENABLED=true turns it on',
+        }),
   };
   const problems = grantTypes.flatMap((type) => unavailable[type] ?? []);
   if (problems.length > 0) throw invalid(problems.map((problem) => `grant_types: ${problem}`));
+};
+
+/** Whether a client is given a secret of our making. */
+export const hasSecrets = ({ tokenEndpointAuthMethod }: Pick<Client, 'tokenEndpointAuthMethod'>): boolean =>
+  tokenEndpointAuthMethod === 'client_secret_basic' || tokenEndpointAuthMethod === 'client_secret_post';
+
+/** Keys by value and by reference exclude each other (RFC 7591 §2): naming one ends the other. */
+const keysAfter = (
+  before: Client,
+  { jwks, jwks_uri }: Pick<z.output<typeof UpdateClient>, 'jwks' | 'jwks_uri'>,
+): Pick<Client, 'jwks' | 'jwksUri'> =>
+  jwks === undefined && jwks_uri === undefined
+    ? { jwks: before.jwks, jwksUri: before.jwksUri }
+    : { jwks, jwksUri: jwks_uri };
+
+const fromDocument = ['client_name', 'redirect_uris', 'grant_types', 'jwks', 'jwks_uri'] as const;
+
+/** What a client's metadata document says would be said again with its next fetch. */
+const requireOwnMetadata = (client: Client, body: z.output<typeof UpdateClient>): void => {
+  const theirs =
+    client.registrationSource === 'cimd' ? fromDocument.filter((member) => body[member] !== undefined) : [];
+  if (theirs.length > 0)
+    throw invalid(
+      theirs.map((member) => `${member}: comes from the client's metadata document and cannot be changed here`),
+    );
 };
 
 const requireSoundMetadata = (client: Client): void => {
@@ -142,14 +193,13 @@ const requireSoundMetadata = (client: Client): void => {
     grant_types: client.grantTypes,
     token_endpoint_auth_method: client.tokenEndpointAuthMethod,
     application_type: client.applicationType,
+    jwks: client.jwks,
+    jwks_uri: client.jwksUri,
   });
   if (problems.length > 0) throw invalid(problems.map(({ member, message }) => `${member}: ${message}`));
 };
 
 /** The one response type and the one grant that uses it come and go together (RFC 7591 §2.1). */
-const responseTypesOf = (grantTypes: readonly GrantType[]): string[] =>
-  grantTypes.includes('authorization_code') ? ['code'] : [];
-
 const toScopes = (scope: string): string[] => scope.split(' ').filter((name) => name !== '');
 
 const shown = (client: Client) => ({
@@ -159,6 +209,11 @@ const shown = (client: Client) => ({
   token_endpoint_auth_method: client.tokenEndpointAuthMethod,
   application_type: client.applicationType,
   scope: client.ceiling.join(' '),
+  jwks: client.jwks,
+  jwks_uri: client.jwksUri,
+  dpop_bound_access_tokens: client.dpopBoundAccessTokens,
+  require_pushed_authorization_requests: client.requirePushedAuthorizationRequests,
+  refresh_token_policy: client.refreshTokenPolicy,
   status: client.status,
   registration_source: client.registrationSource,
   agent: client.agent,
@@ -170,8 +225,16 @@ const toView = (client: Client): z.output<typeof ClientView> => ({
   id: client.clientId,
   name: client.clientName,
   ...shown(client),
+  secrets: client.secrets.map(({ id, createdAt, expiresAt, lastUsedAt }) => ({
+    id,
+    created_at: createdAt.toISOString(),
+    expires_at: expiresAt?.toISOString(),
+    last_used_at: lastUsedAt?.toISOString(),
+  })),
   cimd_url: client.cimdUrl,
   updated_at: client.updatedAt.toISOString(),
+  first_user_id: client.firstUserId,
+  last_used_at: client.lastUsedAt?.toISOString(),
 });
 
 const toCreatedView = (client: Client, secret: string | undefined): z.output<typeof CreatedClient> => ({

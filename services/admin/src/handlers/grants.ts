@@ -1,5 +1,5 @@
 import type { ConsentGrantView } from '@authserver/admin-api';
-import type { ConsentGrant, Store } from '@authserver/store';
+import { type ConsentGrant, endConsent, type Store } from '@authserver/store';
 import type { z } from 'zod';
 import type { HandlersOf } from './handler.ts';
 import { recordChange } from './record-change.ts';
@@ -14,10 +14,9 @@ export const grantHandlers = ({ store }: { store: Store }): HandlersOf<'grant'> 
   revokeConsent: ({ params, caller, now }) =>
     store.transaction(async (tx) => {
       const before = await tx.consentGrants.find(params.id);
-      const revoked = before && (await tx.consentGrants.revoke(before.id, now));
-      if (!revoked) return;
-      const families = await tx.tokenFamilies.revokeAll({ consentGrantId: revoked.id }, 'consent_revoked', now);
-      await tx.revocationMarkers.set('consent', revoked.id, now);
+      const ended = before && (await endConsent(tx, before.id, now));
+      if (!ended) return;
+      const { revoked, families } = ended;
       await recordChange(
         tx,
         { caller, now },

@@ -22,7 +22,7 @@ export const issuanceHandlers = ({ store }: { store: Store }): HandlersOf<'issua
         row !== undefined &&
         (user === undefined || row.subjectUserId === user) &&
         (client === undefined || row.clientId === client) &&
-        (resourceId === undefined || row.resourceId === resourceId);
+        (resourceId === undefined || isFor(row, resourceId));
       return { issuances: matches ? [toView(row, now)] : [], since: noSince, count: matches ? 1 : 0 };
     }
 
@@ -74,6 +74,9 @@ export const issuanceHandlers = ({ store }: { store: Store }): HandlersOf<'issua
 const resourceIdOf = async (store: Store, idOrSlug: string): Promise<string | undefined> =>
   ((await store.resources.find(idOrSlug)) ?? (await store.resources.findBySlug(idOrSlug)))?.id;
 
+const isFor = (row: StoredIssuance, resourceId: string): boolean =>
+  row.resourceId === resourceId || row.furtherTargets?.some((further) => further.resourceId === resourceId) === true;
+
 const toView = (row: StoredIssuance, now: Date): z.output<typeof IssuanceView> => ({
   id: row.id,
   jti: row.id,
@@ -83,6 +86,9 @@ const toView = (row: StoredIssuance, now: Date): z.output<typeof IssuanceView> =
   client_id: row.clientId,
   resource_id: row.resourceId,
   resource: row.resource,
+  ...(row.furtherTargets?.length
+    ? { resources: [row.resource, ...row.furtherTargets.map(({ resource }) => resource)] }
+    : {}),
   scopes: [...row.scopes],
   backend_kind: row.backendKind,
   revocable: row.backendKind === 'mint',

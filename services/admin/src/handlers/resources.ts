@@ -1,5 +1,12 @@
 import type { CreateResource, ResourceView } from '@authserver/admin-api';
-import { type Repositories, type Resource, type ResourcePolicy, type Store, uuidv7 } from '@authserver/store';
+import {
+  type NewResource,
+  type Repositories,
+  type Resource,
+  type ResourcePolicy,
+  type Store,
+  uuidv7,
+} from '@authserver/store';
 import type { Metrics } from '@authserver/telemetry';
 import type { z } from 'zod';
 import type { HandlersOf } from './handler.ts';
@@ -57,6 +64,7 @@ export const resourceHandlers = ({ store, metrics }: { store: Store; metrics: Me
         displayName: body.display_name ?? before.displayName,
         scopes: body.scopes ?? before.scopes,
         policy: body.policy ?? before.policy,
+        dpopBoundAccessTokensRequired: body.dpop_bound_access_tokens_required ?? before.dpopBoundAccessTokensRequired,
       });
       if (!after) throw changedMeanwhile('resource');
       await recordChange(
@@ -134,10 +142,7 @@ const newlyListed = (policy: ResourcePolicy, before: ResourcePolicy): string[] =
   return listedClients(policy).filter((clientId) => !known.includes(clientId));
 };
 
-export const toNewResource = (
-  body: z.output<typeof CreateResource>,
-  now: Date,
-): Omit<Resource, 'version' | 'createdAt' | 'updatedAt'> => ({
+export const toNewResource = (body: z.output<typeof CreateResource>, now: Date): NewResource => ({
   id: uuidv7(now),
   slug: body.slug,
   uri: body.uri,
@@ -146,6 +151,7 @@ export const toNewResource = (
   displayName: body.display_name,
   scopes: body.scopes,
   policy: body.policy,
+  dpopBoundAccessTokensRequired: body.dpop_bound_access_tokens_required,
 });
 
 export const toView = (resource: Resource): z.output<typeof ResourceView> => ({
@@ -157,6 +163,7 @@ export const toView = (resource: Resource): z.output<typeof ResourceView> => ({
   display_name: resource.displayName,
   scopes: [...resource.scopes],
   policy: resource.policy,
+  dpop_bound_access_tokens_required: resource.dpopBoundAccessTokensRequired,
   created_at: resource.createdAt.toISOString(),
   updated_at: resource.updatedAt.toISOString(),
 });

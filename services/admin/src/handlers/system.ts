@@ -63,6 +63,11 @@ export const systemHandlers = (deps: SystemDeps): HandlersOf<'system'> => {
       signing: { algorithm: config.signing.algorithm, key_store: config.signing.key_store },
       dcr: { mode: (await store.settings.dcrMode()) ?? config.dcr.mode },
       client_credentials: { enabled: config.client_credentials.enabled },
+      dpop: {
+        enabled: config.dpop.enabled,
+        require: config.dpop.require,
+        require_nonce: config.dpop.require_nonce,
+      },
       oauth: {
         require_scope: config.oauth.require_scope,
         default_client_scope: config.oauth.default_client_scope ?? '',

@@ -20,11 +20,11 @@ const FILE_TIMEOUT_MS = 300_000;
 const blockingOutput = 'data:text/javascript,process.stdout._handle?.setBlocking?.(true)';
 
 /** What the tests need besides our own processes. */
-const needs: ('postgres' | 'nats' | 'redis')[] = ['postgres'];
+const needs: ('postgres' | 'nats' | 'redis')[] = ['postgres', 'redis'];
 
 const beside = ['packages/*/src', 'services/*', 'cli/src', 'test/support'].map((path) => `${path}/**/*.test.ts`);
 const contracts = ['test/contracts/**/*.test.ts'];
-const features = ['test/{features,conformance}/**/*.test.ts'];
+const features = ['test/{features,conformance,fuzz}/**/*.test.ts'];
 
 function testFiles(args: string[]): string[] {
   const patterns = args.includes('--unit') ? [...beside, ...contracts] : [...beside, ...contracts, ...features];

@@ -36,6 +36,7 @@ try {
     AUTHPLANE_SIGNING_KEY_PATH: join(directory, 'keys'),
     AUTHPLANE_STORAGE_DRIVER: 'postgres',
     AUTHPLANE_STORAGE_POSTGRES_DSN: database.dsn,
+    AUTHPLANE_RATE_LIMIT_ENABLED: 'false', // all the load comes from one address
     AUTHPLANE_LOG_LEVEL: process.env.AUTHPLANE_LOG_LEVEL ?? 'info',
   });
   const client = await createClient();

@@ -9,7 +9,7 @@ import { root } from '../support/source-files.ts';
 type Generator = { generate: () => Promise<{ path: string; text: string }[]> };
 
 const committed = (path: string) => readFileSync(join(root, path), 'utf8');
-const modules = globSync('{packages/*,cli}/src/generate.ts', { cwd: root })
+const modules = globSync(['{packages/*,cli}/src/generate.ts', 'test/conformance/generate.ts'], { cwd: root })
   .filter((module) => module !== 'packages/config/src/generate.ts') // its pages are plain functions, below
   .sort();
 

@@ -125,7 +125,7 @@ test('the OpenAPI document needs no key and describes how to give it', async () 
   assert.ok(document.paths['/admin/clients/{id}']?.patch?.responses['200']);
 });
 
-test('the admin API has no CORS and forbids framing: it is not for browsers of others', async () => {
+test('the admin API has no CORS and forbids framing: it is not for browsers of others [threat L11]', async () => {
   const answer = await server.adminRequest('GET', '/admin/stats', undefined, { origin: 'https://evil.example' });
   assert.equal(answer.headers.get('access-control-allow-origin'), null);
   assert.equal(answer.headers.get('x-frame-options'), 'DENY');

@@ -41,7 +41,7 @@ for (const [mode, wanted] of Object.entries({
   approved_redirects: [false, true],
   open: [true, true],
 }) as ['open', boolean[]][])
-  test(`${mode} is in force on both pods within a second, and in their metadata`, async () => {
+  test(`${mode} is in force on both pods within a second, and in their metadata [threat G13]`, async () => {
     const answer = await server.adminRequest('PATCH', '/admin/settings/dcr', { mode });
     assert.deepEqual([answer.status, answer.body], [200, { mode }]);
     await bothPods(wanted);

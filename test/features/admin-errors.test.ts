@@ -13,6 +13,7 @@ const password = 'correct horse battery staple';
 const bodies: Record<string, Record<string, unknown>> = {
   'POST /admin/clients': web,
   'PATCH /admin/clients/{id}': { client_name: 'New' },
+  'POST /admin/clients/{id}/rotate-secret': {},
   'POST /admin/users': { email, password },
   'PATCH /admin/users/{id}': { name: 'New' },
   'POST /admin/resources': { slug: 'mcp' },
@@ -22,6 +23,7 @@ const bodies: Record<string, Record<string, unknown>> = {
   'POST /admin/resources/{slug}/policy/connect/allowed-return-urls': { url: 'https://app.example.com/' },
   'POST /admin/keys/rotate': { force: false },
   'PATCH /admin/settings/dcr': { mode: 'open' },
+  'POST /admin/initial-access-tokens': { label: 'Laptop' },
 };
 const operations = Object.values(entities)
   .flatMap((entity) => Object.values<Operation>(entity.operations))

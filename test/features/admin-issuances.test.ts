@@ -142,7 +142,7 @@ test('the counts of the last day follow', async () => {
   assert.equal(after.users, 1);
 });
 
-test('a consent is listed, and revoking it ends everything under it and nothing else', async () => {
+test('a consent is listed, and revoking it ends everything under it and nothing else [O21-58]', async () => {
   const other = await server.resource({ runtimeClients: [guard.clientId] });
   const elsewhere = await app.authorize({ ...wishes, resource: other.uri });
   const mine = await app.authorize(wishes);

@@ -36,7 +36,7 @@ const byState = async () => {
   return Object.fromEntries(['current', 'next', 'retiring'].map((s) => [s, keys.filter((key) => key.status === s)]));
 };
 
-test('the next key is in the JWKS before it ever signs, and the list shows public facts only', async () => {
+test('the next key is in the JWKS before it ever signs, and the list shows public facts only [threat F09]', async () => {
   const { keys } = await admin.key.list();
   assert.deepEqual(
     keys.map(({ status, alg, use }) => [status, alg, use]),
@@ -58,7 +58,7 @@ test('the next key is in the JWKS before it ever signs, and the list shows publi
   assert.equal(kidOf(await tokenFrom(0)), keys[0]?.kid);
 });
 
-test('a key verifiers may not have fetched yet does not sign: conflict, with the seconds to wait', async () => {
+test('a key verifiers may not have fetched yet does not sign: conflict, with the seconds to wait [threat F09]', async () => {
   const before = await admin.key.list();
   const trace = await traceOf(server, async () => {
     const detail = refused(await server.adminRequest('POST', '/admin/keys/rotate'), 'conflict');
@@ -111,7 +111,7 @@ for (const [name, request] of Object.entries({
     await bothSignWith(String(body.kid));
   });
 
-test('any number of rotations in a row breaks no live token, on either pod', async () => {
+test('any number of rotations in a row breaks no live token, on either pod [threat F09]', async () => {
   const tokens = [await tokenFrom(0)];
   for (let rotation = 0; rotation < 5; rotation += 1) {
     const { kid } = await admin.key.rotate({ query: { force: 'true' } });
@@ -127,7 +127,30 @@ test('any number of rotations in a row breaks no live token, on either pod', asy
   assert.deepEqual(await jwks(0), await jwks(1));
 });
 
-test('a retired key leaves the JWKS when the longest token it signed has ended', async () => {
+test('a token of the first second after a rotation verifies with the keys somebody fetched a cache lifetime before [threat F09]', async () => {
+  for (let rotation = 0; rotation < 3; rotation += 1) {
+    let before = [await jwks(0), await jwks(1)];
+    await soon('both pods publish the same keys', async () => {
+      before = [await jwks(0), await jwks(1)];
+      return JSON.stringify(before[0]) === JSON.stringify(before[1]);
+    });
+    for (const key of before.flatMap(({ keys }) => keys)) {
+      assert.notEqual(key.kty, 'oct');
+      for (const secret of ['d', 'p', 'q', 'dp', 'dq', 'qi', 'k']) assert.ok(!(secret in key), secret);
+    }
+    server.clock.advance(301);
+    const { kid } = await admin.key.rotate({ query: {} });
+    const check = async (pod: number, copy: JSONWebKeySet) => {
+      const token = await tokenFrom(pod);
+      return jwtVerify(token, createLocalJWKSet(copy), { issuer: server.issuer, currentDate: server.clock.now() });
+    };
+    for (const copy of before) for (const pod of [0, 1]) await check(pod, copy);
+    await bothSignWith(kid);
+    for (const copy of before) for (const pod of [0, 1]) await check(pod, copy);
+  }
+});
+
+test('a retired key leaves the JWKS when the longest token it signed has ended [threat F09]', async () => {
   const old = await tokenFrom(0);
   const { kid } = await admin.key.rotate({ query: { force: 'true' } });
   await bothSignWith(kid);

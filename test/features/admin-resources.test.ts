@@ -41,6 +41,7 @@ test('a resource is made, read by id and by slug, and known to both pods', async
       runtime: { client_ids: [] },
       connect: { allowed_return_urls: [] },
     },
+    dpop_bound_access_tokens_required: false,
   });
   assert.equal(created_at, updated_at);
   for (const path of [`/${id}`, `/${slug}`, `?slug=${slug}`])

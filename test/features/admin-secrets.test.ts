@@ -51,7 +51,7 @@ const tell = async (...args: Parameters<typeof ask>) => {
   return answer;
 };
 
-test('nothing secret is in an answer, a log line, an audit event, a change or a metric', async () => {
+test('nothing secret is in an answer, a log line, an audit event, a change or a metric [threat L07]', async () => {
   const email = 'ada@example.com';
   const user = await tell('POST', '/admin/users', { email, password: secrets.password });
   assert.equal(user.status, 201);

@@ -9,7 +9,7 @@ const resource = await server.resource();
 const app = await server.client();
 const wishes = { user, scope: 'tools/read', resource: resource.uri };
 
-test('one of fifty redemptions over two pods gets tokens, and a leaked code leaves none alive (RFC 6749 §4.1.2)', async () => {
+test('one of fifty redemptions over two pods gets tokens, and a leaked code leaves none alive (RFC 6749 §4.1.2) [O21-38 O21-39] [threat A02]', async () => {
   const racing = await server.client();
   const rounds = 3; // the first one meets cold connection pools, which let few run at once
   for (let round = 0; round < rounds; round += 1) {
@@ -24,14 +24,14 @@ test('one of fifty redemptions over two pods gets tokens, and a leaked code leav
   assert.equal(families.length, rounds);
 });
 
-test('a replay with a wrong verifier ends nothing: whoever sent it could not have used the code (RFC 9700 §4.5)', async () => {
+test('a replay with a wrong verifier ends nothing: whoever sent it could not have used the code (RFC 9700 §4.5) [O21-69]', async () => {
   const grant = await app.code(wishes);
   const tokens = ok(await app.redeem(grant));
   denied(await app.redeem(grant, { code_verifier: pkce().verifier }), 'invalid_grant');
   ok(await app.refresh(tokens.refresh_token));
 });
 
-test('a code is bound to its client, and a stranger cannot use it up (RFC 6749 §4.1.3)', async () => {
+test('a code is bound to its client, and a stranger cannot use it up (RFC 6749 §4.1.3) [O21-46 R6749-08] [threat A03]', async () => {
   const stranger = await server.client();
   const confidential = await server.client({ authMethod: 'client_secret_basic' });
   const grant = await app.code(wishes);
@@ -41,7 +41,7 @@ test('a code is bound to its client, and a stranger cannot use it up (RFC 6749 �
   ok(await app.redeem(grant));
 });
 
-test('redirect_uri at the token endpoint is the one the code was sent to (RFC 6749 §4.1.3)', async () => {
+test('redirect_uri at the token endpoint is the one the code was sent to (RFC 6749 §4.1.3) [O21-47 R6749-03] [threat A04]', async () => {
   const grant = await app.code(wishes);
   for (const redirectUri of ['http://127.0.0.1:9999/cb', 'https://app.example.com/cb/', '', undefined])
     denied(await app.redeem(grant, { redirect_uri: redirectUri }), 'invalid_grant');
@@ -65,12 +65,12 @@ for (const [name, params] of Object.entries({
   'a challenge of other characters': { code_challenge: `${'a'.repeat(42)}=` },
 }))
   for (const authMethod of ['none', 'client_secret_basic'] as const)
-    test(`PKCE with S256 is demanded of everybody: ${name}, ${authMethod} (OAuth 2.1 §4.1.1)`, async () => {
+    test(`PKCE with S256 is demanded of everybody: ${name}, ${authMethod} (OAuth 2.1 §4.1.1) [O21-41 O21-42 MCP-12 R7636-03 R7636-04 R7636-06 R7636-07 R9700-02] [threat A05] [threat A07]`, async () => {
       const asking = await server.client({ authMethod });
       deniedByRedirect(await asking.start(params), asking, 'invalid_request', server.issuer);
     });
 
-test('a code cannot be redeemed without its verifier (RFC 7636 §4.6)', async () => {
+test('a code cannot be redeemed without its verifier (RFC 7636 §4.6) [O21-43 R9700-02] [threat A06]', async () => {
   const grant = await app.code(wishes);
   denied(await app.redeem(grant, { code_verifier: undefined }), 'invalid_request');
   denied(await app.redeem(grant, { code_verifier: '' }), 'invalid_request');
@@ -79,7 +79,7 @@ test('a code cannot be redeemed without its verifier (RFC 7636 §4.6)', async ()
   ok(await app.redeem(grant));
 });
 
-test('a few wrong verifiers, counted over all pods, end a code (RFC 9700 §4.5)', async () => {
+test('a few wrong verifiers, counted over all pods, end a code (RFC 9700 §4.5) [O21-44 MCP-12 R7636-05] [threat A09]', async () => {
   const grant = await app.code(wishes);
   const unknown = await app.redeem({ ...grant, code: pkce().verifier });
   for (let attempt = 0; attempt < 5; attempt += 1) {
@@ -90,6 +90,20 @@ test('a few wrong verifiers, counted over all pods, end a code (RFC 9700 §4.5)'
   denied(await app.redeem(grant), 'invalid_grant');
 });
 
+test('guesses at the same moment over two pods are no more than a few, and the code is gone [threat A09]', async () => {
+  const grant = await app.code(wishes);
+  const guesses = Array.from({ length: 40 }, (_, index) =>
+    app.redeem(grant, { code_verifier: pkce().verifier }, index % 2),
+  );
+  for (const answer of await Promise.all(guesses)) denied(answer, 'invalid_grant');
+  for (const pod of [0, 1]) denied(await app.redeem(grant, {}, pod), 'invalid_grant');
+  const issued = await server.sql(
+    `select 1 from token_families f join authorization_codes c on c.family_id = f.id where c.code_hash = sha256($1::bytea)`,
+    [grant.code],
+  );
+  assert.equal(issued.length, 0);
+});
+
 test('a mistake that is corrected does not cost the code (RFC 6749 §5.2)', async () => {
   const grant = await app.code(wishes);
   denied(await app.redeem(grant, { code_verifier: pkce().verifier }), 'invalid_grant');
@@ -98,16 +112,16 @@ test('a mistake that is corrected does not cost the code (RFC 6749 §5.2)', asyn
 });
 
 for (const responseType of ['token', 'id_token', 'code token', 'none', 'CODE', 'code '])
-  test(`response_type "${responseType}" is not supported (OAuth 2.1 §10.1)`, async () => {
+  test(`response_type "${responseType}" is not supported (OAuth 2.1 §10.1) [O21-33 O21-34] [threat A11]`, async () => {
     deniedByRedirect(await app.start({ response_type: responseType }), app, 'unsupported_response_type', server.issuer);
   });
 
-for (const responseMode of ['fragment', 'form_post', 'query.jwt', 'web_message'])
-  test(`response_mode ${responseMode} is not supported (OAuth 2.1 §10.1)`, async () => {
+for (const responseMode of ['fragment', 'query.jwt', 'web_message'])
+  test(`response_mode ${responseMode} is not supported (OAuth 2.1 §10.1) [threat A11]`, async () => {
     deniedByRedirect(await app.start({ response_mode: responseMode }), app, 'invalid_request', server.issuer);
   });
 
-test('a callback holds code, state and iss, and never a token (OAuth 2.1 §10.1)', async () => {
+test('a callback holds code, state and iss, and never a token (OAuth 2.1 §10.1) [threat A11]', async () => {
   const { callback } = await app.code(wishes);
   assert.deepEqual([...callback.searchParams.keys()].sort(), ['code', 'iss', 'state']);
   assert.equal(callback.hash, '');
@@ -120,7 +134,7 @@ test('a code means nothing at the other endpoints (RFC 6749 §4.1.2)', async () 
   ok(await app.redeem(grant));
 });
 
-test('a code lives a minute (RFC 6749 §4.1.2)', async () => {
+test('a code lives a minute (RFC 6749 §4.1.2) [O21-36] [threat A10]', async () => {
   const early = await app.code(wishes);
   server.clock.advance(55);
   ok(await app.redeem(early));

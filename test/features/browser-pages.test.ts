@@ -8,7 +8,8 @@ import { runSampleClient } from '@authserver/quickstart/client';
 import { startSampleServer } from '@authserver/quickstart/server';
 import { decodeJwt } from 'jose';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import { artifact, launchChromium } from '../support/chromium.ts';
+import { launchChromium } from '../support/chromium.ts';
+import { desk, fits, openPage, phone, picture, signInAt } from '../support/real-browser.ts';
 import { startServer } from '../support/started-server.ts';
 import { pkce, type TestApp, type Tokens } from '../support/test-app.ts';
 
@@ -47,36 +48,13 @@ const app = await server.client({
   scope: 'tools/read tools/write',
 });
 
-const phone = { viewport: { width: 390, height: 844 }, deviceScaleFactor: 2, isMobile: true, hasTouch: true };
-const desk = { viewport: { width: 1280, height: 800 } };
-
-/** A person with a browser of their own; the test fails if anything is reported in its console that is not `expected`. */
-const open = async (t: TestContext, options: BrowserContextOptions = desk, expected?: RegExp): Promise<Page> => {
-  const context = await chromium.newContext(options);
-  context.setDefaultTimeout(15_000);
-  const page = await context.newPage();
-  const complaints: string[] = [];
-  page.on('console', (message) => complaints.push(`${message.type()}: ${message.text()}`));
-  page.on('pageerror', (error) => complaints.push(error.message));
-  page.on('requestfailed', (request) => complaints.push(`${request.url()}: ${request.failure()?.errorText}`));
-  t.after(async () => {
-    await context.close();
-    assert.deepEqual(
-      complaints.filter((complaint) => !expected?.test(complaint)),
-      [],
-    );
-  });
-  return page;
-};
+const open = (t: TestContext, options: BrowserContextOptions = desk, expected?: RegExp) =>
+  openPage(chromium, t, options, expected);
 
 const authorizeUrl = (challenge: string, client: TestApp = app) =>
   client.authorizeUrl(challenge, { resource: sample.url, scope: 'tools/read tools/write', redirect_uri: redirectUri });
 
-const signIn = async (page: Page, password = user.password): Promise<void> => {
-  await page.getByLabel('E-mail address').fill(user.email);
-  await page.getByLabel('Password').fill(password);
-  await page.getByRole('button', { name: 'Sign in' }).click();
-};
+const signIn = (page: Page, password = user.password) => signInAt(page, { ...user, password });
 
 /** Presses a button of the consent page and returns where the client was called back. */
 const answer = async (page: Page, button: 'Allow' | 'Deny'): Promise<URL> => {
@@ -94,18 +72,7 @@ const redeem = async (callback: URL, verifier: string): Promise<Tokens> => {
   return answered.body;
 };
 
-const picture = async (page: Page, name: string): Promise<void> => {
-  await page.screenshot({ path: artifact(`${name}.png`), fullPage: true });
-};
-
 const focused = (page: Page): Promise<string> => page.evaluate<string>('document.activeElement.id');
-
-/** Nothing is wider than the screen. */
-const fits = async (page: Page): Promise<void> => {
-  const content = await page.evaluate<number>('document.documentElement.scrollWidth');
-  const screen = await page.evaluate<number>('document.documentElement.clientWidth');
-  assert.ok(content <= screen, `${page.url()} is ${content} wide on a screen of ${screen}`);
-};
 
 test('a wrong password is said kindly, and then login, consent and the way back work', { skip }, async (t) => {
   const page = await open(t, desk, /status of 422/); // Chromium reports the status of the refused login
@@ -161,7 +128,7 @@ test('Enter on the consent page is no consent', { skip }, async (t) => {
   const page = await open(t);
   await page.goto(authorizeUrl(pkce().challenge));
   await signIn(page);
-  await page.getByLabel('Read your notes').focus();
+  await page.getByLabel('Change and delete your notes').focus();
   await page.keyboard.press('Enter');
   await page.waitForURL(`${redirectUri}?**`);
   assert.equal(callbacks.at(-1)?.searchParams.get('error'), 'access_denied');

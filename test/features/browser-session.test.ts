@@ -22,7 +22,7 @@ const copyOf = (browser: TestBrowser): TestBrowser => {
 };
 const csrf = (page: Page) => page.field('csrf_token');
 
-test('the cookie is a random id, for http alone and for our own site (RFC 6265 §4.1.2)', async () => {
+test('the cookie is a random id, for http alone and for our own site (RFC 6265 §4.1.2) [threat H14]', async () => {
   const user = await server.user();
   const browser = new TestBrowser();
   const answer = await signIn(browser, await browser.get(app.url('/login')), user);
@@ -37,7 +37,7 @@ test('the cookie is a random id, for http alone and for our own site (RFC 6265 �
   );
 });
 
-test('a sign-in starts with a new id, and the old one is dead: none can be planted (RFC 9700 §4.7)', async () => {
+test('a sign-in starts with a new id, and the old one is dead: none can be planted (RFC 9700 §4.7) [threat H07]', async () => {
   const user = await server.user();
   const planted = new TestBrowser();
   planted.cookies.set(cookie, 'a'.repeat(43));
@@ -52,7 +52,7 @@ test('a sign-in starts with a new id, and the old one is dead: none can be plant
   assert.equal(await isSignedIn(before, 1), false);
 });
 
-test('signing out ends a copied cookie on every pod', async () => {
+test('signing out ends a copied cookie on every pod [threat H14]', async () => {
   const browser = await signedIn(await server.user());
   const thief = copyOf(browser);
   assert.equal(await isSignedIn(thief, 1), true);
@@ -63,7 +63,7 @@ test('signing out ends a copied cookie on every pod', async () => {
   for (const pod of [0, 1]) assert.equal(await isSignedIn(thief, pod), false);
 });
 
-test('signing out takes a page of ours: no other site can do it (RFC 9700 §4.7)', async () => {
+test('signing out takes a page of ours: no other site can do it (RFC 9700 §4.7) [threat H14]', async () => {
   const browser = await signedIn(await server.user());
   const stranger = csrf(await (await signedIn(await server.user())).get(app.url('/')));
   for (const csrf_token of [undefined, '', 'x', stranger])

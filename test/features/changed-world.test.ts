@@ -52,7 +52,7 @@ const issued = async ({ app }: World) =>
   (await server.sql('select 1 from issuances where client_id = $1', [app.clientId])).length;
 
 for (const [name, [code, change]] of Object.entries(changes)) {
-  test(`a code is worth nothing after ${name} (RFC 6749 §4.1.2)`, async () => {
+  test(`a code is worth nothing after ${name} (RFC 6749 §4.1.2) [threat A10]`, async () => {
     const world = await newWorld();
     const grant = await world.app.code({ user: world.user, resource: world.resource.uri });
     await change(world);
@@ -60,7 +60,7 @@ for (const [name, [code, change]] of Object.entries(changes)) {
     assert.equal(await issued(world), 0);
   });
 
-  test(`a refresh token is worth nothing after ${name} (RFC 9700 §4.14.2)`, async () => {
+  test(`a refresh token is worth nothing after ${name} (RFC 9700 §4.14.2) [O21-51] [threat D07]`, async () => {
     const world = await newWorld();
     const tokens = await world.app.authorize({ user: world.user, resource: world.resource.uri });
     await change(world);
@@ -69,7 +69,7 @@ for (const [name, [code, change]] of Object.entries(changes)) {
   });
 }
 
-test('a code for a scope that left the catalog is worth nothing (RFC 6749 §4.1.2)', async () => {
+test('a code for a scope that left the catalog is worth nothing (RFC 6749 §4.1.2) [threat A10]', async () => {
   const world = await newWorld();
   const grant = await world.app.code({ user: world.user, resource: world.resource.uri });
   await withoutScopes(world, 'tools/write');
@@ -77,7 +77,7 @@ test('a code for a scope that left the catalog is worth nothing (RFC 6749 §4.1.
   assert.equal(await issued(world), 0);
 });
 
-test('a refresh loses what left the catalog, and ends when nothing is left (RFC 9700 §4.14.2)', async () => {
+test('a refresh loses what left the catalog, and ends when nothing is left (RFC 9700 §4.14.2) [threat D07]', async () => {
   const world = await newWorld();
   const first = await world.app.authorize({ user: world.user, resource: world.resource.uri });
   assert.equal(first.scope, 'tools/read tools/write');

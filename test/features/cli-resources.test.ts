@@ -35,7 +35,8 @@ test('the command of the documentation makes a resource (seed: admin resource cr
   ]);
   const shown = `backend_kind=mint broker_provider_id= uri=http://localhost:3000/mcp scopes=[tools/read,tools/write->files.write]`;
   assert.equal(await output('list'), `id=${id} slug=my-mcp ${shown}\n`);
-  assert.equal(await output('get', '--slug', 'my-mcp'), `id=${id} slug=my-mcp ${shown} display_name=""\n`);
+  const none = 'dpop_bound_access_tokens_required=false exchange_clients=[] runtime_clients=[] return_urls=[]';
+  assert.equal(await output('get', '--slug', 'my-mcp'), `id=${id} slug=my-mcp ${shown} display_name="" ${none}\n`);
   assert.deepEqual(JSON.parse(await output('get', '--id', id, '--json')), await admin.resource.get({ id }));
   assert.equal(JSON.parse(await output('list', '--json')).length, 1);
 });
@@ -145,4 +146,45 @@ test('a deleted resource is gone', async () => {
   assert.equal(await output('delete', '--slug', 'doomed'), 'resource deleted: slug=doomed\n');
   failedWith(await cli('get', '--slug', 'doomed'), 4);
   failedWith(await cli('delete', '--slug', 'doomed'), 4);
+});
+
+test('get shows everything a flag can set', async () => {
+  const { client_id: id } = await admin.client.create({
+    body: { client_name: 'Gateway', redirect_uris: ['https://a.example/cb'] },
+  });
+  await output(
+    ...[
+      'create',
+      '--slug',
+      'shown',
+      '--uri',
+      'https://mcp.example/shown',
+      '--display-name',
+      'Shown',
+      '--dpop-required',
+    ],
+    ...['--policy-allowed-clients', id, '--policy-runtime-client-ids', id],
+    ...['--policy-allowed-return-urls', 'https://a.example/back'],
+  );
+  const shown = await output('get', '--slug', 'shown');
+  for (const pair of [
+    'display_name="Shown"',
+    'dpop_bound_access_tokens_required=true',
+    `exchange_clients=[${id}]`,
+    `runtime_clients=[${id}]`,
+    'return_urls=[https://a.example/back]',
+  ])
+    assert.ok(shown.includes(pair), `${pair} is not in ${shown}`);
+});
+
+test('the usage line has no holes, and scopes are cleared or given, not both', async () => {
+  const usage = /USAGE\n(.*?)\n\n/s.exec((await cli('update', '--help')).stdout)?.[1] ?? '';
+  assert.match(usage, /--scopes-clear/);
+  assert.doesNotMatch(usage, /\|\s*\||\[\s*\||\|\s*\]/);
+  for (const given of [
+    ['--scopes', 'a'],
+    ['--scope-map', 'a:b'],
+    ['--scopes-file', '/dev/null'],
+  ])
+    assert.match(failedWith(await cli('update', '--slug', 'my-mcp', '--scopes-clear', ...given), 2), /scopes-clear/);
 });

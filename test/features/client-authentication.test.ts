@@ -20,13 +20,13 @@ const token = (form: Form, authorization?: string): Promise<Answer> =>
     authorization === undefined ? {} : { authorization },
   );
 
-test('a client proves itself by the method it registered (RFC 6749 §2.3.1)', async () => {
+test('a client proves itself by the method it registered (RFC 6749 §2.3.1) [MCC-04 O21-14]', async () => {
   ok(await basic.clientCredentials());
   ok(await post.clientCredentials());
   ok(await token({ client_id: basic.clientId }, basic.basic()));
 });
 
-test('the scheme is not case sensitive, and both halves may be form-encoded (RFC 6749 §2.3.1, RFC 9110 §11.1)', async () => {
+test('the scheme is not case sensitive, and both halves may be form-encoded (RFC 6749 §2.3.1, RFC 9110 §11.1) [R6749-01]', async () => {
   ok(await token({}, basic.basic().replace('Basic', 'bAsIc')));
   const hex = (text: string) => [...text].map((c) => `%${c.charCodeAt(0).toString(16)}`).join('');
   ok(await token({}, encoded(hex(basic.clientId), hex(basic.clientSecret ?? ''))));
@@ -36,6 +36,8 @@ const ambiguous: Record<string, () => Promise<Answer>> = {
   'Basic and another client_id': () => token({ client_id: post.clientId }, basic.basic()),
   'Basic and a client_secret': () => token(credentials(basic), basic.basic()),
   'Basic and the secret of another client': () => token(credentials(post), basic.basic()),
+  'Basic and a client assertion': () => token({ client_assertion: 'a.b.c' }, basic.basic()),
+  'a client assertion and a client_secret': () => token({ client_assertion: 'a.b.c', ...credentials(post) }),
   'another scheme and a client_secret': () => token(credentials(post), 'Bearer abc'),
   'two Authorization headers': async () => {
     const answer = await raw(basic.url('/oauth/token'), {
@@ -52,7 +54,7 @@ const ambiguous: Record<string, () => Promise<Answer>> = {
   },
 };
 for (const [name, send] of Object.entries(ambiguous))
-  test(`two identities in one request are one too many: ${name} (RFC 6749 §2.3)`, async () => {
+  test(`two identities in one request are one too many: ${name} (RFC 6749 §2.3) [O21-13] [threat C03]`, async () => {
     denied(await send(), 'invalid_request');
   });
 
@@ -72,7 +74,6 @@ const wrong: Record<string, () => Promise<Answer>> = {
       client_assertion_type: 'urn:ietf:params:oauth:client-assertion-type:jwt-bearer',
       client_assertion: 'a.b.c',
     }),
-  'Basic and a client assertion': () => token({ client_assertion: 'a.b.c' }, basic.basic()),
   'another scheme': () => token({}, 'Bearer abc'),
   'Basic without base64': () => token({}, 'Basic ***'),
   'Basic without colon': () => token({}, `Basic ${Buffer.from('nocolon').toString('base64')}`),
@@ -83,13 +84,13 @@ const wrong: Record<string, () => Promise<Answer>> = {
   'a client_id as long as the form allows': () => token({ client_id: 'x'.repeat(60_000), client_secret: 'a' }),
 };
 for (const [name, send] of Object.entries(wrong))
-  test(`${name} is invalid_client with a challenge (RFC 6749 §5.2)`, async () => {
+  test(`${name} is invalid_client with a challenge (RFC 6749 §5.2) [O21-05 O21-25 O21-26 O21-31] [threat C04]`, async () => {
     const answer = await send();
     denied(answer, 'invalid_client');
     assert.match(answer.headers.get('www-authenticate') ?? '', /^Basic realm=/);
   });
 
-test('an unknown, a mistaken and a suspended client cannot be told apart (RFC 6749 §5.2)', async () => {
+test('an unknown, a mistaken and a suspended client cannot be told apart (RFC 6749 §5.2) [threat C10]', async () => {
   const suspended = await machine('client_secret_post');
   await server.change('client', suspended.clientId, (tx) =>
     tx.clients.setStatus(suspended.clientId, ['active'], 'suspended'),
@@ -111,7 +112,7 @@ test('an unknown, a mistaken and a suspended client cannot be told apart (RFC 67
   }
 });
 
-test('time does not tell a known client from an unknown one', async () => {
+test('time does not tell a known client from an unknown one [threat C10]', async () => {
   const median = async (clientId: () => string) => {
     const times: number[] = [];
     for (let n = 0; n < 60; n += 1) {
@@ -126,7 +127,7 @@ test('time does not tell a known client from an unknown one', async () => {
   assert.ok(Math.abs(known - unknown) < 5, `${known} ms and ${unknown} ms`);
 });
 
-test('a client cannot choose an id, and a machine is never taken for a user (RFC 9068 §5)', async () => {
+test('a client cannot choose an id, and a machine is never taken for a user (RFC 9068 §5) [O21-66 R9068-11] [threat C11]', async () => {
   const { id } = await server.user();
   const answer = await fetch(post.url('/oauth/register'), {
     method: 'POST',
@@ -140,4 +141,7 @@ test('a client cannot choose an id, and a machine is never taken for a user (RFC
   assert.equal(claims.sub, post.clientId);
   assert.equal(claims.client_id, claims.sub);
   assert.match(String(claims.sub), /^client_/);
+  const told = ok(await post.introspect(ok(await post.clientCredentials()).access_token));
+  assert.deepEqual([told.sub, told.client_id, told.username], [post.clientId, post.clientId, undefined]);
+  assert.doesNotMatch(id, /^client_/);
 });

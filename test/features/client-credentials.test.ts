@@ -12,7 +12,7 @@ const machine = (ceiling: string[]) =>
   server.client({ authMethod: 'client_secret_basic', grantTypes: ['client_credentials'], ceiling });
 const app = await machine(['tools/read', 'tools/list', 'files/read']);
 
-test('a machine gets a token as itself, for an hour and without a refresh token (RFC 6749 §4.4.3)', async () => {
+test('a machine gets a token as itself, for an hour and without a refresh token (RFC 6749 §4.4.3) [MCC-05 R6749-05]', async () => {
   const tokens = ok(await app.clientCredentials({ scope: 'tools/read', resource: resource.uri }));
   assert.deepEqual(Object.keys(tokens).sort(), ['access_token', 'expires_in', 'scope', 'token_type']);
   assert.equal(tokens.expires_in, 3600);
@@ -69,7 +69,7 @@ test('the resource is compared as RFC 8707 means it, and named as it was registe
     denied(await app.clientCredentials({ resource: other }), 'invalid_target');
 });
 
-test('a hundred at once over two pods are a hundred rows', async () => {
+test('a hundred at once over two pods are a hundred rows [R9068-13]', async () => {
   const count = async () => (await server.sql('select 1 from issuances where client_id = $1', [app.clientId])).length;
   const before = await count();
   const answers = await Promise.all(

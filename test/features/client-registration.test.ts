@@ -33,11 +33,14 @@ const appOf = ({ body }: Answer, of: AuthServer = server): TestApp => {
   );
 };
 
-test('the answer holds everything that was registered, our defaults included (RFC 7591 §3.2.1)', async () => {
+test('the answer holds everything that was registered, our defaults included [MCP-03 R7591-02 R7591-03 R7591-04 R7591-15 R7591-16 R7592-01]', async () => {
   const answer = await register(metadata);
   assert.equal(answer.status, 201);
   assert.equal(answer.headers.get('cache-control'), 'no-store');
-  const { client_id, client_id_issued_at, client_secret, ...rest } = answer.body;
+  const { client_id, client_id_issued_at, client_secret, ...registered } = answer.body;
+  const { registration_access_token, registration_client_uri, ...rest } = registered;
+  assert.match(String(registration_access_token), /^[A-Za-z0-9._~-]{43,}$/);
+  assert.equal(registration_client_uri, `${server.issuer}/oauth/register/${client_id}`);
   assert.match(String(client_id), /^[A-Za-z0-9._~-]+$/);
   assert.match(String(client_secret), /^[A-Za-z0-9._~-]{43,}$/);
   assert.ok(Math.abs(Number(client_id_issued_at) - Date.now() / 1000) < 5);
@@ -49,12 +52,14 @@ test('the answer holds everything that was registered, our defaults included (RF
     response_types: ['code'],
     token_endpoint_auth_method: 'client_secret_basic',
     application_type: 'web',
+    dpop_bound_access_tokens: false,
+    require_pushed_authorization_requests: false,
     agent: false,
   });
 });
 
-test('a public client has no secret (RFC 7591 §3.2.1)', async () => {
-  const { body } = await register({ ...metadata, token_endpoint_auth_method: 'none' });
+test('a public client has no secret, though native [R7591-03 O21-63]', async () => {
+  const { body } = await register({ ...metadata, token_endpoint_auth_method: 'none', application_type: 'native' });
   assert.ok(!('client_secret' in body) && !('client_secret_expires_at' in body));
 });
 
@@ -78,7 +83,7 @@ test('a secret is stored as a hash alone', async () => {
   assert.ok(!String(rows[0]?.row).includes(String(body.client_secret)));
 });
 
-test('what would give rights is not read: ids, secrets, scope, status (RFC 7591 §5)', async () => {
+test('what would give rights is not read: ids, secrets, scope, status [threat G01 R9068-11 R7591-05]', async () => {
   const { body, status } = await register({
     ...metadata,
     client_id: 'chosen',
@@ -87,12 +92,18 @@ test('what would give rights is not read: ids, secrets, scope, status (RFC 7591 
     status: 'active',
     registration_source: 'admin',
     ceiling: ['admin'],
+    skip_consent: true,
+    tenant_id: 'chosen',
+    token_lifetime: 99_999_999,
+    is_agent: true,
+    x_foo: 1,
     software_statement: 'a.b.c',
-    jwks_uri: 'http://169.254.169.254/',
     logo_uri: 'javascript:alert(1)',
   });
   assert.equal(status, 201);
-  for (const chosen of ['chosen', 'admin', '169.254', 'javascript']) assert.ok(!JSON.stringify(body).includes(chosen));
+  assert.equal(body.agent, false);
+  for (const chosen of ['chosen', 'admin', '99999999', 'javascript', 'a.b.c', 'x_foo'])
+    assert.ok(!JSON.stringify(body).includes(chosen));
   const [row] = await server.sql('select ceiling, registration_source from clients where client_id = $1', [
     body.client_id,
   ]);
@@ -123,7 +134,7 @@ const refused: Record<string, [code: string, change: Record<string, unknown>]> =
     { grant_types: ['client_credentials'], response_types: undefined, token_endpoint_auth_method: 'none' },
   ],
   'the implicit response type': ['invalid_client_metadata', { response_types: ['token'] }],
-  'an unknown authentication method': ['invalid_client_metadata', { token_endpoint_auth_method: 'private_key_jwt' }],
+  'an unknown authentication method': ['invalid_client_metadata', { token_endpoint_auth_method: 'tls_client_auth' }],
   'an unknown application type': ['invalid_client_metadata', { application_type: 'desktop' }],
   'a name of 256 characters': ['invalid_client_metadata', { client_name: 'x'.repeat(256) }],
   'a blank name': ['invalid_client_metadata', { client_name: ' ' }],
@@ -131,7 +142,7 @@ const refused: Record<string, [code: string, change: Record<string, unknown>]> =
   'a name that is no text': ['invalid_client_metadata', { client_name: { toString: 'x' } }],
 };
 for (const [name, [code, change]] of Object.entries(refused))
-  test(`${name} is ${code} (RFC 7591 §3.2.2)`, async () => {
+  test(`${name} is ${code} [R7591-10]`, async () => {
     const count = async () => (await server.sql('select 1 from clients')).length;
     const before = await count();
     denied(await register({ ...metadata, ...change }), code);
@@ -141,6 +152,55 @@ for (const [name, [code, change]] of Object.entries(refused))
 test('several problems are told together (RFC 7591 §3.2.2)', async () => {
   const { body } = await register({ ...metadata, grant_types: ['password'], client_name: '' });
   assert.match(String(body.error_description), /client_name.*; .*grant_types|grant_types.*; .*client_name/);
+});
+
+test('every bad redirect URI is named with its reason, whatever is wrong with the others', async () => {
+  const ask = async (redirect_uris: unknown, at?: AuthServer) =>
+    String((await register({ ...metadata, redirect_uris }, at)).body.error_description);
+  const mixed = await ask(['https://app.example.com/cb', 'myapp:/cb', 'http://evil.com/cb', 'other:/cb']);
+  assert.match(mixed, /myapp:\/cb has a scheme that is not a domain name in reverse/);
+  assert.match(mixed, /http:\/\/evil\.com\/cb uses http/);
+  assert.match(mixed, /other:\/cb has a scheme/);
+  assert.doesNotMatch(mixed, /app\.example\.com/);
+  const unlisted = await ask(
+    ['https://one.example/cb', 'https://app.example.com/cb', 'https://two.example/cb'],
+    approved,
+  );
+  assert.match(unlisted, /one\.example\/cb is not on the list.*two\.example\/cb is not on the list/);
+});
+
+test('a member of the wrong type is told once, and a grant with what there is instead', async () => {
+  const told = async (change: object) => String((await register({ ...metadata, ...change })).body.error_description);
+  assert.equal(
+    await told({ redirect_uris: 'https://app.example.com/cb' }),
+    'redirect_uris: must be an array of strings',
+  );
+  assert.equal(await told({ grant_types: 'authorization_code' }), 'grant_types: must be an array of strings');
+  assert.equal(
+    await told({ grant_types: ['password'] }),
+    'grant_types.0: password is not offered here; offered are authorization_code, refresh_token, client_credentials, urn:ietf:params:oauth:grant-type:device_code',
+  );
+});
+
+test('whoever sends something else than JSON is told to send JSON (RFC 7591 §3.1)', async () => {
+  const send = async (body: string, headers: Record<string, string>) =>
+    read(
+      await fetch(`${server.issuer}/oauth/register`, { method: 'POST', body: new TextEncoder().encode(body), headers }),
+    );
+  const text = JSON.stringify(metadata);
+  for (const headers of [
+    {},
+    { 'content-type': 'text/plain' },
+    { 'content-type': 'application/x-www-form-urlencoded' },
+  ]) {
+    const answer = await send(text, headers as Record<string, string>);
+    denied(answer, 'invalid_request');
+    assert.equal(answer.body.error_description, 'The body must be sent as application/json.');
+  }
+  assert.equal(
+    (await send('{', { 'content-type': 'application/json' })).body.error_description,
+    'The body is not JSON.',
+  );
 });
 
 test('where redirect URIs are approved, each must be on the list, byte for byte', async () => {
@@ -154,7 +214,7 @@ test('where redirect URIs are approved, each must be on the list, byte for byte'
   denied(await register({ client_name: 'x', grant_types: ['client_credentials'] }, approved), 'invalid_redirect_uri');
 });
 
-test('where only administrators register, nobody else does, and it is not advertised (RFC 7591 §3)', async () => {
+test('where only administrators register, nobody else does, and it is not advertised (RFC 7591 §3) [threat G13]', async () => {
   denied(await register(metadata, closed), 'access_denied', 403);
   denied(await register({}, closed), 'access_denied', 403);
   assert.equal((await closed.sql('select 1 from clients')).length, 0);
@@ -178,10 +238,7 @@ test('a machine that registers itself gets nothing until an administrator gives 
   denied(await appOf(answer).clientCredentials(), 'invalid_scope');
 });
 
-test('there is no reading or changing of a registration without a token for it (RFC 7592)', async () => {
-  const { body } = await register(metadata);
-  for (const method of ['GET', 'PUT', 'DELETE'])
-    assert.equal((await fetch(`${server.issuer}/oauth/register/${body.client_id}`, { method })).status, 404);
+test('a form is no registration [R7591-01] [threat G13]', async () => {
   denied(await postForm(`${server.issuer}/oauth/register`, { client_name: 'x' }), 'invalid_request');
 });
 

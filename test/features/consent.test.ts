@@ -36,14 +36,14 @@ const fields = (page: Page): Record<string, string> => {
 const codes = async ({ id }: TestUser) =>
   (await server.sql('select 1 from authorization_codes where user_id = $1', [id])).length;
 
-test('the page names the app, the place it leads to, the resource and each scope', async () => {
+test('the page names the app, the place it leads to, the resource and each scope [M25-04 O21-57]', async () => {
   const { page } = await asked();
   for (const text of ['Test App', app.clientId, 'app.example.com', resource.uri, 'tools/read', 'tools/write'])
     assert.ok(page.html.includes(text), text);
   assert.deepEqual(page.checkboxes('scopes'), ['tools/read', 'tools/write']);
 });
 
-test('a person may allow less than was asked, and the token has no more (RFC 6749 §3.3)', async () => {
+test('a person may allow less than was asked, and the token has no more (RFC 6749 §3.3) [MCP-44 M25-04 O21-02]', async () => {
   const user = await server.user();
   const tokens = ok(await app.redeem(await app.code({ user, resource: resource.uri, tick: ['tools/write'] })));
   assert.equal(tokens.scope, 'tools/write');
@@ -51,7 +51,33 @@ test('a person may allow less than was asked, and the token has no more (RFC 674
   assert.equal(ok(await app.refresh(tokens.refresh_token)).scope, 'tools/write');
 });
 
-test('nobody can allow more than was asked: what a form adds does not count (RFC 9700 §4.11)', async () => {
+test('a client that becomes another while the page is open gets nothing: the person is asked again [threat H02]', async () => {
+  const client = await server.client({ source: 'dcr', authMethod: 'client_secret_basic', name: 'Harmless' });
+  const { browser, page, user } = await asked({ client });
+  const rename = (name: string) =>
+    server.change('client', client.clientId, () =>
+      server.sql('update clients set client_name = $2, identity_changed_at = $3 where client_id = $1', [
+        client.clientId,
+        name,
+        server.clock.now(),
+      ]),
+    );
+  await rename('Your bank');
+  const again = await answerConsent(browser, page, 'allow');
+  assert.equal(again.status, 200);
+  assert.match(again.html, /role="alert".*Nothing was allowed/);
+  assert.ok(again.html.includes('Your bank'));
+  assert.equal(await codes(user), 0);
+  assert.deepEqual(await server.store.consentGrants.listOfUser(user.id), []);
+  assert.ok((await answerConsent(browser, again, 'allow')).location?.searchParams.get('code'));
+
+  const link = await browser.get(page.url); // what stands in the address has been shown to nobody
+  const unseen = { ...fields(link), request: new URL(page.url).searchParams.get('request') ?? '' };
+  const shown = await browser.post(client.url('/consent'), { ...unseen, action: 'allow', scopes: 'tools/read' });
+  assert.match(shown.html, /role="alert"/);
+});
+
+test('nobody can allow more than was asked: what a form adds does not count (RFC 9700 §4.11) [threat H02]', async () => {
   const other = await server.resource();
   const evil = await server.client({ redirectUris: ['https://evil.example/cb'] });
   const { browser, page, user } = await asked({ params: { scope: 'tools/read' } });
@@ -91,7 +117,7 @@ test('a refusal goes back to the app as access_denied, and is recorded (RFC 6749
   assert.equal(events.length, 1);
 });
 
-test('the answer must come from the page we drew, in the session it was drawn for (RFC 9700 §4.7)', async () => {
+test('the answer must come from the page we drew, in the session it was drawn for (RFC 9700 §4.7) [R6749-07] [threat H01]', async () => {
   const { browser, page, user } = await asked();
   const stranger = await asked();
   for (const csrf_token of [undefined, '', 'x', fields(stranger.page).csrf_token])
@@ -102,7 +128,7 @@ test('the answer must come from the page we drew, in the session it was drawn fo
   assert.equal(await codes(user), 0);
 });
 
-test("somebody else's request cannot be answered, nor looked at (RFC 9700 §4.7)", async () => {
+test("somebody else's request cannot be answered, nor looked at (RFC 9700 §4.7) [threat H03]", async () => {
   const alice = await asked();
   const bob = await asked();
   const { request } = fields(alice.page);
@@ -112,7 +138,7 @@ test("somebody else's request cannot be answered, nor looked at (RFC 9700 §4.7)
       await bob.browser.post(app.url('/consent'), { ...fields(bob.page), request, action, scopes: 'tools/read' }),
     );
   const anonymous = await new TestBrowser().get(`${app.url('/consent')}?request=${request}`);
-  assert.ok(anonymous.location?.pathname.endsWith('/oauth/authorize'));
+  assert.ok(anonymous.location?.pathname.endsWith('/oauth/continue'));
   assert.equal((await codes(alice.user)) + (await codes(bob.user)), 0);
 });
 
@@ -149,7 +175,7 @@ test('what was true when the page was drawn must still be true when it is answer
   assert.equal(await codes(user), 0);
 });
 
-test('a consent is remembered for this user, client and resource, and only for what it covers', async () => {
+test('a consent is remembered for this user, client and resource, and only for what it covers [threat H04]', async () => {
   const { browser, page, user, client } = await asked({ params: { scope: 'tools/read' } });
   assert.ok((await answerConsent(browser, page, 'allow')).location?.searchParams.get('code'));
   const asks = async (of: TestApp, params: Form, at = browser) => {
@@ -167,7 +193,7 @@ test('a consent is remembered for this user, client and resource, and only for w
 });
 
 for (const redirectUri of ['http://127.0.0.1/cb', 'http://localhost/cb', 'com.example.app:/cb'])
-  test(`a public client at ${redirectUri} proves nothing, so it asks every time (OAuth 2.1 §7.3.1)`, async () => {
+  test(`a public client at ${redirectUri} proves nothing, so it asks every time (OAuth 2.1 §7.3.1) [O21-65]`, async () => {
     const client = await server.client({ redirectUris: [redirectUri] });
     const { browser, page } = await asked({ client });
     assert.ok((await answerConsent(browser, page, 'allow')).location);

@@ -28,7 +28,7 @@ const corsHeaders = ({ headers }: Response) => [...headers.keys()].filter((name)
 
 for (const path of open)
   for (const origin of ['https://app.example.com', 'https://evil.example', 'null'])
-    test(`${path} may be called from ${origin}, without credentials (RFC 9700 §2.6)`, async () => {
+    test(`${path} may be called from ${origin}, without credentials (RFC 9700 §2.6) [R8414-13] [threat L11]`, async () => {
       const answer = await preflight(`${server.issuer}${path}`, origin);
       assert.equal(answer.status, 204);
       assert.equal(answer.headers.get('access-control-allow-origin'), '*');
@@ -48,13 +48,13 @@ for (const path of open)
     });
 
 for (const path of pages)
-  test(`${path} is for people: no origin but our own reads it (RFC 9700 §2.6)`, async () => {
+  test(`${path} is for people: no origin but our own reads it (RFC 9700 §2.6) [O21-23 R9700-06] [threat L11]`, async () => {
     for (const method of ['OPTIONS', 'GET', 'POST'])
       for (const origin of ['https://app.example.com', 'null'])
         assert.deepEqual(corsHeaders(await ask(`${server.issuer}${path}`, origin, method)), [], `${method} ${path}`);
   });
 
-test('a list of origins is compared exactly, and answered with Vary', async () => {
+test('a list of origins is compared exactly, and answered with Vary [threat L11]', async () => {
   const url = `${restricted.issuer}/oauth/token`;
   const known = await preflight(url, 'https://app.example.com');
   assert.equal(known.headers.get('access-control-allow-origin'), 'https://app.example.com');

@@ -38,7 +38,7 @@ const unavailable = ({ answer, ms }: { answer: Answer<unknown>; ms: number }): v
 };
 
 for (const how of ['cut', 'hang'] as const) {
-  test(`while the database is away (${how}) tokens wait and everything else answers`, async () => {
+  test(`while the database is away (${how}) tokens wait and everything else answers [threat I05 M01]`, async () => {
     const tokens = await app.authorize({ user, scope: 'tools/read', resource: resource.uri });
     proxy[how]();
     unavailable(await timed(() => machine.clientCredentials()));

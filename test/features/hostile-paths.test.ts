@@ -64,7 +64,7 @@ test('an unknown method is not a fault of ours (RFC 9110 §9.1)', async () => {
     }
 });
 
-test('up to 8 KiB of request target survive sign-in and consent; what is longer is refused, not cut', async () => {
+test('up to 8 KiB of request target survive sign-in and consent; what is longer is refused, not cut [threat L03]', async () => {
   const app = await server.client();
   const resource = await server.resource();
   const user = await server.user();
@@ -120,7 +120,7 @@ for (const [name, bytes] of Object.entries({
   'a bare line feed': 'POST /oauth/token HTTP/1.1\nHost: localhost\nContent-Length: 0\n\n',
   'no host': 'GET / HTTP/1.1\r\n\r\n',
 }))
-  test(`a request with ${name} ends the connection (RFC 9112 §6.1)`, async () => {
+  test(`a request with ${name} ends the connection (RFC 9112 §6.1) [threat L09]`, async () => {
     const answer = await exchange(bytes);
     assert.match(answer, /^HTTP\/1\.1 400 /);
     assert.equal(answer.match(/HTTP\/1\.1 /g)?.length, 1);

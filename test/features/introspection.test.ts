@@ -16,9 +16,9 @@ const app = await server.client({ authMethod: 'client_secret_post' });
 const wishes = { user, resource: resource.uri, scope: 'tools/read' };
 const inactive = { active: false };
 
-test('the resource a token is for learns what it may know (RFC 7662 §2.2)', async () => {
+test('the resource a token is for learns what it may know (RFC 7662 §2.2) [R7662-03 R7662-10]', async () => {
   const { access_token } = await app.authorize(wishes);
-  const { iat, exp, nbf, jti } = decodeJwt(access_token);
+  const { iat, exp, nbf, jti, auth_time } = decodeJwt(access_token);
   const expected = {
     active: true,
     scope: 'tools/read',
@@ -30,6 +30,8 @@ test('the resource a token is for learns what it may know (RFC 7662 §2.2)', asy
     exp,
     nbf,
     jti,
+    auth_time,
+    acr: 'pwd',
     token_type: 'Bearer',
   };
   for (const pod of [0, 1]) {
@@ -40,7 +42,7 @@ test('the resource a token is for learns what it may know (RFC 7662 §2.2)', asy
   assert.deepEqual(ok(await app.introspect(access_token)), expected);
 });
 
-test('nobody else learns anything, and the attempt is recorded (RFC 7662 §2.2)', async () => {
+test('nobody else learns anything, and the attempt is recorded (RFC 7662 §2.2) [R7662-06] [threat I01]', async () => {
   const { access_token, refresh_token } = await app.authorize(wishes);
   assert.deepEqual(ok(await otherGuard.introspect(access_token)), inactive);
   for (const stranger of [guard, otherGuard]) assert.deepEqual(ok(await stranger.introspect(refresh_token)), inactive);
@@ -68,7 +70,7 @@ test("a refresh token is its client's, until it is spent (RFC 7662 §2.2)", asyn
   assert.equal(ok(await app.introspect(next.refresh_token)).active, true);
 });
 
-test('what is not a live token of ours is inactive, whatever it looks like (RFC 7662 §2.2)', async () => {
+test('what is not a live token of ours is inactive, whatever it looks like (RFC 7662 §2.2) [O21-01 R7662-04 R7662-05 R7662-07] [threat F08 I03]', async () => {
   const { access_token } = await app.authorize(wishes);
   const [header, payload, signature] = access_token.split('.') as [string, string, string];
   const rewritten = (part: string, change: object) =>
@@ -105,7 +107,7 @@ test('what is not a live token of ours is inactive, whatever it looks like (RFC 
   assert.equal(ok(await app.introspect(access_token)).active, true);
 });
 
-test('a token lives no longer than its user and its client (RFC 7662 §2.2)', async () => {
+test('a token lives no longer than its user and its client (RFC 7662 §2.2) [threat I02]', async () => {
   const leaving = await server.user();
   const removed = await server.user();
   const closing = await server.client();
@@ -124,7 +126,7 @@ test('a token lives no longer than its user and its client (RFC 7662 §2.2)', as
     for (const pod of [0, 1]) assert.deepEqual(ok(await guard.introspect(access_token, pod)), inactive);
 });
 
-test('only confidential clients may ask (RFC 7662 §2.1)', async () => {
+test('only confidential clients may ask (RFC 7662 §2.1) [R7662-01 R7662-02 R7662-08 R7662-11] [threat I01]', async () => {
   const open = await server.client();
   const { access_token } = await open.authorize(wishes);
   denied(await open.introspect(access_token), 'invalid_client');
@@ -140,7 +142,7 @@ test('only confidential clients may ask (RFC 7662 §2.1)', async () => {
   );
 });
 
-test('an access token is not a credential here (RFC 6750 §2.1)', async () => {
+test('an access token is not a credential here (RFC 6750 §2.1) [threat I01]', async () => {
   const { access_token } = await app.authorize(wishes);
   const answer = await postForm(
     app.url('/oauth/introspect'),

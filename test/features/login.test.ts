@@ -25,7 +25,7 @@ test('the right password starts a session that every pod knows', async () => {
   const [browser, login] = await open();
   const answer = await signIn(browser, login, user);
   assert.equal(answer.status, 303);
-  assert.equal(answer.location?.pathname, '/');
+  assert.equal(answer.location?.pathname, '/account');
   for (const pod of [0, 1]) assert.match((await browser.get(app.url('/', pod))).html, /Signed in/);
 });
 
@@ -34,7 +34,7 @@ test('the e-mail address is compared without regard to case or spaces around it'
   assert.equal((await signIn(browser, login, { ...user, email: ` ${user.email.toUpperCase()} ` })).status, 303);
 });
 
-test('unknown, wrong, disabled and without a password: one answer (RFC 9700 §4, OWASP ASVS 2.2)', async () => {
+test('unknown, wrong, disabled and without a password: one answer (RFC 9700 §4, OWASP ASVS 2.2) [threat H09]', async () => {
   const disabled = await server.user();
   await server.store.users.setStatus(disabled.id, 'disabled');
   const federated = await server.user();
@@ -55,7 +55,7 @@ test('unknown, wrong, disabled and without a password: one answer (RFC 9700 §4,
   assert.equal(new Set(answers).size, 1, answers.join('\n----\n'));
 });
 
-test('time does not tell whether an account exists', async () => {
+test('time does not tell whether an account exists [threat H09]', async () => {
   const known = await server.user();
   // At the cost the server itself uses; the other users of the tests are cheap.
   await server.store.users.setPassword(known.id, await hash('x', { memoryCost: 19_456, timeCost: 2, parallelism: 1 }));
@@ -78,7 +78,7 @@ test('time does not tell whether an account exists', async () => {
   assert.ok(Math.max(...medians) < 1.8 * Math.min(...medians), medians.join(' ms, '));
 });
 
-test('the form belongs to the browser it was drawn for (RFC 9700 §4.7)', async () => {
+test('the form belongs to the browser it was drawn for (RFC 9700 §4.7) [R6749-07] [threat H07]', async () => {
   const [, login] = await open();
   const [other] = await open();
   const before = await sessions(user.id);
@@ -97,14 +97,14 @@ test('the form belongs to the browser it was drawn for (RFC 9700 §4.7)', async 
   assert.equal(await sessions(user.id), before);
 });
 
-test('a planted login cookie does not help: only values of our making count', async () => {
+test('a planted login cookie does not help: only values of our making count [threat H07]', async () => {
   const [, login] = await open();
   const victim = new TestBrowser();
   victim.cookies.set('authserver_login_nonce', 'planted');
   assert.equal((await signIn(victim, login, user)).status, 422);
 });
 
-test('a password or address that is too long is refused before any hash (OWASP ASVS 2.1)', async () => {
+test('a password or address that is too long is refused before any hash (OWASP ASVS 2.1) [threat H10]', async () => {
   const [browser, login] = await open();
   for (const person of [
     { ...user, password: 'x'.repeat(1_025) },
@@ -119,7 +119,7 @@ test('a password or address that is too long is refused before any hash (OWASP A
   }
 });
 
-test('a long password is not cut: every character counts', async () => {
+test('a long password is not cut: every character counts [threat H10]', async () => {
   const long = await server.user();
   const password = 'x'.repeat(100);
   await server.store.users.setPassword(long.id, await hash(password, { memoryCost: 64, timeCost: 1, parallelism: 1 }));

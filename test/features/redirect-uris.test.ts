@@ -66,7 +66,7 @@ const unregistered = [
   'com.example.app:/cb',
 ];
 for (const redirectUri of unregistered)
-  test(`never sent to ${JSON.stringify(redirectUri)} (RFC 9700 §2.1, RFC 8252 §7.3)`, async () => {
+  test(`never sent to ${JSON.stringify(redirectUri)} (RFC 9700 §2.1, RFC 8252 §7.3) [O21-09 MCP-16 O21-12 R9700-01] [threat B06] [threat B08] [threat B01]`, async () => {
     const page = await app.start({ redirect_uri: redirectUri });
     deniedByPage(page);
     assert.ok(!page.html.includes('evil.example'), 'the page repeats the address');
@@ -79,7 +79,7 @@ for (const redirectUri of [
   'http://localhost:51234/cb',
   'http://[::1]:51234/cb',
 ])
-  test(`a code may go to ${redirectUri}, and the token request repeats it (RFC 8252 §7.3)`, async () => {
+  test(`a code may go to ${redirectUri}, and the token request repeats it (RFC 8252 §7.3) [O21-10 R9700-01] [threat B08]`, async () => {
     const grant = await app.code({ user, resource: resource.uri, redirectUri });
     assert.ok(grant.callback.href.startsWith(redirectUri));
     if (redirectUri.includes('51234'))
@@ -107,6 +107,9 @@ for (const redirectUri of [
   'http://127.1/cb',
   'http://localhost.evil.example/cb',
   'http://127.0.0.1:99999/cb',
+  'http://2130706433/cb',
+  'http://[::ffff:127.0.0.1]/cb',
+  'http://user@localhost/cb',
   'javascript:alert(1)',
   'data:text/html,x',
   'file:///etc/passwd',
@@ -115,16 +118,16 @@ for (const redirectUri of [
   'cb',
   '',
 ])
-  test(`${JSON.stringify(redirectUri)} cannot be registered (RFC 7591 §3.2.2)`, async () => {
+  test(`${JSON.stringify(redirectUri)} cannot be registered (RFC 7591 §3.2.2) [MCP-20 O21-06 R7591-07 R9700-05] [threat B06 B08]`, async () => {
     denied(await register([redirectUri]), 'invalid_redirect_uri');
   });
 
-test('a private-use scheme needs application_type native (RFC 8252 §7.1)', async () => {
-  denied(await register(['com.example.app:/cb'], 'web'), 'invalid_redirect_uri');
-  assert.equal((await register(['com.example.app:/cb'])).status, 201);
+test('a private-use scheme makes a client native, whatever it says (RFC 7591 §3.2.1)', async () => {
+  for (const said of ['web', 'native'])
+    assert.equal((await register(['com.example.app:/cb'], said)).body.application_type, 'native');
 });
 
-test('a registered query is kept, and our parameters are added once (RFC 6749 §3.1.2)', async () => {
+test('a registered query is kept, and our parameters are added once (RFC 6749 §3.1.2) [O21-07] [threat B06]', async () => {
   const redirectUri = 'https://app.example.com/cb?tenant=a%20b&state=planted&code=planted';
   const asking = await server.client({ redirectUris: [redirectUri] });
   const { callback } = await asking.code({ user, resource: resource.uri });
@@ -134,7 +137,7 @@ test('a registered query is kept, and our parameters are added once (RFC 6749 §
   assert.notEqual(callback.searchParams.get('code'), 'planted');
 });
 
-test('no error is built before the redirect URI is known to be good (RFC 6749 §4.1.2.1)', async () => {
+test('no error is built before the redirect URI is known to be good (RFC 6749 §4.1.2.1) [O21-12 MCP-17 O21-62] [threat B11] [threat B01]', async () => {
   const evil = 'https://evil.example/cb';
   deniedByPage(await app.start({ redirect_uri: evil, response_type: 'zzz' }));
   deniedByPage(await app.start({ redirect_uri: evil, scope: undefined }));
@@ -144,7 +147,7 @@ test('no error is built before the redirect URI is known to be good (RFC 6749 §
   deniedByPage(await app.start({ redirect_uri: '' }));
 });
 
-test('a self-registered client cannot use us to bounce people: a page names the destination (RFC 9700 §4.11.2)', async () => {
+test('a self-registered client cannot use us to bounce people: a page names the destination (RFC 9700 §4.11.2) [O21-62 MCP-18] [threat B12]', async () => {
   const evil = await server.client({ source: 'dcr', redirectUris: ['https://evil.example/cb'], name: 'Your Bank' });
   const browser = new TestBrowser();
   const page = await evil.start({ scope: 'bogus' }, browser);
@@ -157,7 +160,7 @@ test('a self-registered client cannot use us to bounce people: a page names the 
   deniedByPage(await browser.get(`${evil.url('/oauth/return')}?to=https://evil.example/`));
 });
 
-test('login and consent answer 303, so that a form is never posted again elsewhere (RFC 9700 §4.12)', async () => {
+test('login and consent answer 303, so that a form is never posted again elsewhere (RFC 9700 §4.12) [O21-55 R9700-07] [threat B14]', async () => {
   const browser = new TestBrowser();
   const login = await browser.follow(await app.start({ resource: resource.uri }, browser));
   const signedIn = await signIn(browser, login, await server.user());

@@ -13,7 +13,7 @@ const guarded = await server.resource({ runtimeClients: [guard.clientId] });
 const wishes = { user, scope: 'tools/read', resource: resource.uri };
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
-test('a refresh rotates the token and keeps subject, audience and scope (RFC 6749 §6)', async () => {
+test('a refresh rotates the token and keeps subject, audience and scope (RFC 6749 §6) [MCP-21 R9700-10]', async () => {
   const first = await app.authorize(wishes);
   const second = ok(await app.refresh(first.refresh_token));
   assert.notEqual(second.refresh_token, first.refresh_token);
@@ -26,7 +26,7 @@ test('a refresh rotates the token and keeps subject, audience and scope (RFC 674
 });
 
 for (const jitterMs of [50, 0, 0])
-  test(`twenty refreshes within ${jitterMs} ms over two pods get the same successor, in one lineage`, async () => {
+  test(`twenty refreshes within ${jitterMs} ms over two pods get the same successor, in one lineage [threat D02]`, async () => {
     const { refresh_token } = await app.authorize(wishes);
     const answers = await Promise.all(
       Array.from({ length: 20 }, async (_, index) => {
@@ -46,7 +46,7 @@ for (const jitterMs of [50, 0, 0])
     ok(await app.refresh(successor as string, {}, 1));
   });
 
-test('a lost answer is made good: the repeat gets the same successor, on any pod (RFC 9700 §4.14.2)', async () => {
+test('a lost answer is made good: the repeat gets the same successor, on any pod (RFC 9700 §4.14.2) [threat D12]', async () => {
   const { refresh_token } = await app.authorize(wishes);
   const lost = ok(await app.refresh(refresh_token, {}, 0));
   const repeated = ok(await app.refresh(refresh_token, {}, 1));
@@ -54,7 +54,7 @@ test('a lost answer is made good: the repeat gets the same successor, on any pod
   assert.notEqual(decodeJwt(repeated.access_token).jti, decodeJwt(lost.access_token).jti);
 });
 
-test('once the successor was used, a repeat is theft even within the window (RFC 9700 §4.14.2)', async () => {
+test('once the successor was used, a repeat is theft even within the window (RFC 9700 §4.14.2) [O21-52 R9700-10] [threat D03]', async () => {
   const reuse = await server.metric('authserver_refresh_token_reuse_total');
   const first = await app.authorize(wishes);
   const second = ok(await app.refresh(first.refresh_token));
@@ -64,7 +64,7 @@ test('once the successor was used, a repeat is theft even within the window (RFC
   assert.equal(await server.metric('authserver_refresh_token_reuse_total'), reuse + 1);
 });
 
-test('reuse after the window revokes the whole family, access tokens included (RFC 9700 §4.14.2)', async () => {
+test('reuse after the window revokes the whole family, access tokens included (RFC 9700 §4.14.2) [MCP-21 O21-52] [threat D01]', async () => {
   const first = await app.authorize({ user, resource: guarded.uri });
   const second = ok(await app.refresh(first.refresh_token));
   assert.equal((await guard.introspect(second.access_token)).body.active, true);
@@ -78,14 +78,14 @@ test('reuse after the window revokes the whole family, access tokens included (R
   assert.ok(markers.length > 0);
 });
 
-test('the window does not raise the dead: a revoked family stays revoked (RFC 7009 §2.1)', async () => {
+test('the window does not raise the dead: a revoked family stays revoked (RFC 7009 §2.1) [threat D04]', async () => {
   const first = await app.authorize(wishes);
   const second = ok(await app.refresh(first.refresh_token));
   ok(await app.revoke(second.refresh_token, 1));
   denied(await app.refresh(first.refresh_token), 'invalid_grant');
 });
 
-test('the window does not raise the dead: a disabled user stays out', async () => {
+test('the window does not raise the dead: a disabled user stays out [threat D04]', async () => {
   const leaving = await server.user();
   const first = await app.authorize({ ...wishes, user: leaving });
   ok(await app.refresh(first.refresh_token));
@@ -93,7 +93,7 @@ test('the window does not raise the dead: a disabled user stays out', async () =
   denied(await app.refresh(first.refresh_token, {}, 1), 'invalid_grant');
 });
 
-test('a refresh may narrow and never widen, and a refused one does not rotate (RFC 6749 §6, RFC 8707 §2.2)', async () => {
+test('a refresh may narrow and never widen, and a refused one does not rotate (RFC 6749 §6, RFC 8707 §2.2) [O21-29 O21-50 R8707-06 R9700-10] [threat D05]', async () => {
   const other = await server.resource();
   const narrow = await app.authorize(wishes);
   denied(await app.refresh(narrow.refresh_token, { scope: 'tools/read tools/write' }), 'invalid_scope');
@@ -105,24 +105,33 @@ test('a refresh may narrow and never widen, and a refused one does not rotate (R
   assert.deepEqual(decodeJwt(unchanged.access_token).aud, [resource.uri]);
 });
 
-test('a narrowed refresh leaves the grant as it was consented to (RFC 6749 §6)', async () => {
+test('a narrowed refresh leaves the grant as it was consented to (RFC 6749 §6) [O21-53]', async () => {
   const first = await app.authorize({ user, resource: resource.uri });
   const second = ok(await app.refresh(first.refresh_token, { scope: 'tools/read' }));
   assert.equal(second.scope, 'tools/read');
   assert.equal(ok(await app.refresh(second.refresh_token)).scope, 'tools/read tools/write');
 });
 
-test("a stranger with somebody's refresh token gets nothing and ends nothing (RFC 6749 §10.4)", async () => {
+test("a stranger with somebody's refresh token gets nothing and ends nothing (RFC 6749 §10.4) [O21-49] [threat D06]", async () => {
   const stranger = await server.client();
   const confidential = await server.client({ authMethod: 'client_secret_basic' });
   const first = await app.authorize(wishes);
-  denied(await stranger.refresh(first.refresh_token), 'invalid_grant');
+  for (let insists = 0; insists < 5; insists += 1) denied(await stranger.refresh(first.refresh_token), 'invalid_grant');
   denied(await confidential.refresh(first.refresh_token), 'invalid_grant');
   denied(await confidential.refresh(first.refresh_token, { client_id: app.clientId }), 'invalid_request');
   const second = ok(await app.refresh(first.refresh_token));
   server.clock.advance(11);
-  denied(await stranger.refresh(first.refresh_token), 'invalid_grant');
+  denied(await stranger.refresh(first.refresh_token, {}, 1), 'invalid_grant');
   ok(await app.refresh(second.refresh_token));
+  const told = await server.sql(
+    `select client_id, details->>'presented_by' as by from audit_events
+      where action = 'refresh_token.foreign' and details->>'family' =
+        (select family_id::text from refresh_tokens where token_hash = sha256($1::bytea))`,
+    [first.refresh_token],
+  );
+  for (const by of [stranger, confidential])
+    assert.ok(told.some((event) => event.client_id === app.clientId && event.by === by.clientId));
+  assert.ok(told.length <= 4, 'insisting writes no more than a line a pod');
 });
 
 test('a client that may not refresh gets no refresh token (RFC 6749 §1.5)', async () => {

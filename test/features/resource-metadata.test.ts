@@ -8,7 +8,7 @@ const base = `${server.issuer}/.well-known/oauth-protected-resource`;
 const files = await server.resource({ slug: 'files', uri: 'https://Files.example.com/mcp/v1', scopes: ['files/read'] });
 const own = await server.resource({ slug: 'own', uri: `${server.issuer}/own/mcp` });
 
-test('a resource is described by its registered URI, byte for byte (RFC 9728 §2, §3.3)', async () => {
+test('a resource is described by its registered URI, byte for byte (RFC 9728 §2, §3.3) [R9728-01 R9728-03]', async () => {
   const answer = await fetch(`${base}/mcp/v1`);
   assert.equal(answer.status, 200);
   assert.match(answer.headers.get('content-type') ?? '', /^application\/json/);
@@ -21,7 +21,7 @@ test('a resource is described by its registered URI, byte for byte (RFC 9728 §2
   });
 });
 
-test('it is found by the path of its URI or by its slug (RFC 9728 §3.1)', async () => {
+test('it is found by the path of its URI or by its slug (RFC 9728 §3.1) [R9728-02]', async () => {
   for (const [reference, resource] of [
     ['files', files],
     ['own/mcp', own],
@@ -44,7 +44,7 @@ test('a resource at our origin itself is the one without a path (RFC 9728 §3.1)
   assert.equal(((await (await fetch(base)).json()) as { resource: string }).resource, here.uri);
 });
 
-test('a resource without scopes leaves scopes_supported out (RFC 9728 §2)', async () => {
+test('a resource without scopes leaves scopes_supported out (RFC 9728 §2) [R9728-03]', async () => {
   await server.resource({ slug: 'bare', scopes: [] });
   assert.ok(!('scopes_supported' in ((await (await fetch(`${base}/bare`)).json()) as object)));
 });

@@ -21,7 +21,7 @@ const guarded = (headers: Headers, name: string) => {
   assert.equal(headers.get('x-powered-by'), null, name);
 };
 
-test('every answer carries the security headers', async () => {
+test('every answer carries the security headers [O21-60 R9700-09 R9700-13]', async () => {
   for (const [method, path] of [
     ['GET', '/'],
     ['GET', '/livez'],
@@ -50,7 +50,7 @@ test('over https browsers are told to stay there (RFC 6797)', async () => {
   assert.match(answer.headers.getSetCookie().join(), /; Secure/);
 });
 
-test('what holds a token or a secret is never kept (RFC 6749 §5.1)', async () => {
+test('what holds a token or a secret is never kept (RFC 6749 §5.1) [O21-28 R6749-02] [threat C13]', async () => {
   const grant = await app.code({ user, resource: resource.uri });
   const redeemed = await app.redeem(grant);
   const { access_token, refresh_token } = ok(redeemed);
@@ -76,7 +76,7 @@ test('what holds a token or a secret is never kept (RFC 6749 §5.1)', async () =
   assert.match(redeemed.headers.get('content-type') ?? '', /^application\/json/);
 });
 
-test('every page of the browser half is never kept, holds no script, and every step on is 303 (RFC 9700 §4.12)', async () => {
+test('every page of the browser half is never kept, holds no script, and every step on is 303 (RFC 9700 §4.12) [O21-55 O21-60 R9700-07 R9700-08] [threat H05] [threat C13]', async () => {
   const browser = new TestBrowser();
   const seen: Page[] = [];
   const see = (page: Page): Page => {

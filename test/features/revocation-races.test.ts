@@ -97,3 +97,44 @@ test('refreshes and operators who end things at the same time never wait for eac
       denied(await app.refresh(tokens[index]?.refresh_token ?? ''), 'invalid_grant');
   }
 });
+
+const suspending = (clientId: string) => (tx: Repositories) => tx.clients.setStatus(clientId, ['active'], 'suspended');
+/** As the admin API revokes a client. */
+const revoking = (clientId: string) => async (tx: Repositories) => {
+  await tx.consentGrants.revokeAllOfClient(clientId, server.clock.now());
+  await tx.tokenFamilies.revokeAll({ clientId }, 'client_revoked', server.clock.now());
+  await tx.clients.setStatus(clientId, ['active'], 'revoked');
+};
+
+test('a client that was suspended gets nothing, also on a pod that has not heard of it yet', async () => {
+  const user = await server.user();
+  const app = await server.client();
+  const wishes = { user, scope: 'tools/read', resource: resource.uri };
+  const tokens = await app.authorize(wishes);
+  const grant = await app.code(wishes);
+  for (const pod of [0, 1]) denied(await app.refresh('unknown', {}, pod), 'invalid_grant'); // both know it as active
+  await server.store.transaction(suspending(app.clientId)); // no change is published
+  for (const pod of [0, 1]) {
+    denied(await app.redeem(grant, {}, pod), 'invalid_client');
+    denied(await app.refresh(tokens.refresh_token, {}, pod), 'invalid_client');
+  }
+  await server.store.clients.setStatus(app.clientId, ['suspended'], 'active');
+  ok(await app.redeem(grant, {}, 1));
+  ok(await app.refresh(tokens.refresh_token, {}, 1));
+});
+
+test('a code redeemed, or a token refreshed, while the client is being revoked leaves nothing alive', async () => {
+  const user = await server.user();
+  const app = await server.client();
+  const wishes = { user, scope: 'tools/read', resource: resource.uri };
+  const tokens = await app.authorize(wishes);
+  const grant = await app.code(wishes);
+  const answers = await whileRevoking(revoking(app.clientId), () =>
+    Promise.all([app.redeem(grant, {}, 1), app.refresh(tokens.refresh_token)]),
+  );
+  for (const { status } of answers) assert.ok([400, 401].includes(status), String(status));
+  const live = await server.sql('select 1 from token_families where client_id = $1 and revoked_at is null', [
+    app.clientId,
+  ]);
+  assert.equal(live.length, 0);
+});

@@ -16,7 +16,7 @@ const wishes = { user, resource: resource.uri };
 const active = async (token: string) =>
   Promise.all([0, 1].map(async (pod) => ok(await guard.introspect(token, pod)).active));
 
-test('revoking a refresh token ends its family, access tokens included, on every pod (RFC 7009 §2.1)', async () => {
+test('revoking a refresh token ends its family, access tokens included, on every pod (RFC 7009 §2.1) [R7009-01 R7009-05 R7009-09 R7009-10] [threat I04]', async () => {
   const first = await app.authorize(wishes);
   const second = ok(await app.refresh(first.refresh_token));
   const answer = await app.revoke(second.refresh_token);
@@ -33,7 +33,7 @@ test('a spent refresh token revokes its family as well (RFC 7009 §2.1)', async 
   denied(await app.refresh(second.refresh_token), 'invalid_grant');
 });
 
-test('revoking an access token ends it alone; its refresh token goes on (RFC 7009 §2.1)', async () => {
+test('revoking an access token ends it alone; its refresh token goes on (RFC 7009 §2.1) [R7009-01 R7009-06]', async () => {
   const { access_token, refresh_token } = await app.authorize(wishes);
   assert.deepEqual(await active(access_token), [true, true]);
   ok(await app.revoke(access_token));
@@ -48,7 +48,7 @@ test('a machine may revoke its own token (RFC 7009 §2)', async () => {
   assert.deepEqual(await active(access_token), [false, false]);
 });
 
-test('a token of somebody else stays alive, and the answer does not tell (RFC 7009 §2.1)', async () => {
+test('a token of somebody else stays alive, and the answer does not tell (RFC 7009 §2.1) [R7009-03 R7009-04] [threat I04]', async () => {
   const stranger = await server.client();
   const { access_token, refresh_token } = await app.authorize(wishes);
   for (const token of [access_token, refresh_token, 'nonsense', pkce().verifier, 'a.b.c', `${access_token}x`]) {
@@ -60,7 +60,7 @@ test('a token of somebody else stays alive, and the answer does not tell (RFC 70
   ok(await app.refresh(refresh_token));
 });
 
-test('token_type_hint is a hint: a wrong or unknown one changes nothing (RFC 7009 §2.1)', async () => {
+test('token_type_hint is a hint: a wrong or unknown one changes nothing (RFC 7009 §2.1) [R7009-02]', async () => {
   for (const token_type_hint of ['access_token', 'refresh_token', 'nonsense']) {
     const { access_token, refresh_token } = await app.authorize(wishes);
     ok(await app.post('/oauth/revoke', { token: refresh_token, token_type_hint }));
@@ -68,7 +68,7 @@ test('token_type_hint is a hint: a wrong or unknown one changes nothing (RFC 700
   }
 });
 
-test('no token is invalid_request; no, a wrong or a suspended client is invalid_client (RFC 7009 §2.2.1)', async () => {
+test('no token is invalid_request; no, a wrong or a suspended client is invalid_client (RFC 7009 §2.2.1) [R7009-03 R7009-08] [threat I04]', async () => {
   denied(await app.post('/oauth/revoke', {}), 'invalid_request');
   denied(await app.post('/oauth/revoke', { token: '' }), 'invalid_request');
   const { access_token } = await app.authorize(wishes);
@@ -86,7 +86,7 @@ test('no token is invalid_request; no, a wrong or a suspended client is invalid_
   assert.deepEqual(await active(access_token), [true, true]);
 });
 
-test('revoking twice is a success, and one event (RFC 7009 §2.2)', async () => {
+test('revoking twice is a success, and one event (RFC 7009 §2.2) [R7009-04] [threat I04]', async () => {
   const { refresh_token } = await app.authorize(wishes);
   const events = async () =>
     (await server.sql(`select 1 from audit_events where action = 'token.revoked' and client_id = $1`, [app.clientId]))

@@ -16,7 +16,7 @@ const register = async (metadata: Record<string, unknown>) =>
     }),
   );
 
-test('nobody comes by a machine token through open registration, whatever the default ceiling', async () => {
+test('nobody comes by a machine token through open registration, whatever the default ceiling [threat G01]', async () => {
   const { status, body } = await register({ grant_types: ['client_credentials'] });
   assert.equal(status, 201);
   assert.equal(body.scope, undefined);
@@ -33,7 +33,7 @@ test('nobody comes by a machine token through open registration, whatever the de
   assert.equal((await register({ redirect_uris: ['https://app.example.com/cb'] })).body.scope, 'tools/read');
 });
 
-test('the way back from an error page works in the browser that saw it, and in no other (RFC 9700 §4.11.2)', async () => {
+test('the way back from an error page works in the browser that saw it, and in no other (RFC 9700 §4.11.2) [threat B12]', async () => {
   const { body } = await register({
     redirect_uris: ['https://evil.example.com/cb'],
     token_endpoint_auth_method: 'none',

@@ -246,8 +246,8 @@ test('off localhost nothing is generated: every missing secret is asked for at o
 });
 
 test('a setting that has no effect in this release is said to have none', async () => {
-  const server = await startServer({ directory, ports: warm.ports, env: { RATE_LIMIT_RPS: '5' } });
-  assert.match(server.process.stdout(), /without effect in this release: .*rate_limit/);
+  const server = await startServer({ directory, ports: warm.ports, env: { PURGE_INTERVAL: '1h' } });
+  assert.match(server.process.stdout(), /without effect in this release: .*purge/);
   await server.stop();
 });
 

@@ -102,7 +102,7 @@ test('discovery says what the server is and does (RFC 8414 §3)', () => {
 });
 
 for (const authMethod of ['client_secret_basic', 'client_secret_post', 'none'] as const)
-  test(`${authMethod}: code with PKCE and iss, refresh, revocation`, async () => {
+  test(`${authMethod}: code with PKCE and iss, refresh, revocation [MCP-01 MCP-12]`, async () => {
     const [client, authentication] = identityOf(await interactive(authMethod));
     const { redeem } = await grant(client, authentication);
     const tokens = await oauth.processAuthorizationCodeResponse(discovered, client, await redeem());
@@ -138,7 +138,7 @@ for (const authMethod of ['client_secret_basic', 'client_secret_post', 'none'] a
     }
   });
 
-test('an access token is valid for its resource by RFC 9068, and introspection agrees', async () => {
+test('an access token is valid for its resource by RFC 9068, and introspection agrees [R9068-01 R9068-02 R9068-03]', async () => {
   const [client, authentication] = identityOf(await interactive('none'));
   const { redeem } = await grant(client, authentication);
   const tokens = await oauth.processAuthorizationCodeResponse(discovered, client, await redeem());

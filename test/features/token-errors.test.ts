@@ -14,7 +14,7 @@ const machine = await server.client({
   ceiling: ['tools/read'],
 });
 
-test('an error has the members of RFC 6749 §5.2 and those of RFC 9457 beside them, as application/json', async () => {
+test('an error has the members of RFC 6749 §5.2 and those of RFC 9457 beside them, as application/json [O21-30]', async () => {
   const answer = await app.refresh('unknown');
   denied(answer, 'invalid_grant');
   const { error, error_description, type, title, detail, status, ...rest } = answer.body as unknown as Record<
@@ -85,7 +85,7 @@ const rows: [name: string, send: 'public' | 'code only' | 'machine', form: Form,
   ['a resource that is no URI', 'machine', { grant_type: 'client_credentials', resource: '/mcp' }, 'invalid_target'],
 ];
 for (const [name, who, form, code] of rows)
-  test(`${name} is ${code} (RFC 6749 §5.2, RFC 8707 §2)`, async () => {
+  test(`${name} is ${code} (RFC 6749 §5.2, RFC 8707 §2) [O21-32 O21-34 O21-48 R6749-06 R8707-01 R8707-02 R9700-03]`, async () => {
     const sender = { public: app, 'code only': codeOnly, machine }[who];
     denied(await sender.token(form), code);
   });

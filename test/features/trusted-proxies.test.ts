@@ -43,7 +43,7 @@ test('a trusted proxy names the client; what the client wrote itself stands left
   assert.match(String(await recordedAddress(server, {})), loopback);
 });
 
-test('a forwarded scheme or host changes no document and no redirect (RFC 8414 §6.2)', async () => {
+test('a forwarded scheme or host changes no document and no redirect (RFC 8414 §6.2) [threat C09]', async () => {
   for (const server of [await startAuthServer(), await trusting('127.0.0.0/8,::1')]) {
     const headers = { 'x-forwarded-proto': 'https', 'x-forwarded-host': 'evil.example', 'x-forwarded-port': '1' };
     const app = await server.client();
@@ -69,5 +69,22 @@ test('a garbled X-Forwarded-For is no fault of ours', async () => {
     '203.0.113.7:443',
     '[::1]:1',
   ])
-    assert.ok(await recordedAddress(server, { 'x-forwarded-for': value }), value);
+    assert.match(
+      String(await recordedAddress(server, { 'x-forwarded-for': value })),
+      value === '203.0.113.7:443' ? /^203\.0\.113\.7$/ : loopback,
+      value,
+    );
+});
+
+test('many hops: the first address from the right that no trusted proxy has is the client [R9700-12]', async () => {
+  const server = await trusting('127.0.0.0/8,::1,10.0.0.0/8,2001:db8:ffff::/48');
+  for (const [forwardedFor, client] of [
+    ['192.0.2.66, 203.0.113.7, 10.0.0.1, 10.0.0.2', '203.0.113.7'],
+    ['10.0.0.66, 203.0.113.7, 10.0.0.1', '203.0.113.7'],
+    ['203.0.113.7, 2001:db8::7, 2001:db8:ffff::1', '2001:db8::7'],
+    ['[2001:db8::7]:4711, 10.0.0.1', '2001:db8::7'],
+    ['203.0.113.7, unknown, 10.0.0.1', '10.0.0.1'],
+    [`203.0.113.7${', 10.0.0.1'.repeat(300)}`, '203.0.113.7'],
+  ] as const)
+    assert.equal(await recordedAddress(server, { 'x-forwarded-for': forwardedFor }), client, forwardedFor.slice(0, 60));
 });

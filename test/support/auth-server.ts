@@ -12,6 +12,7 @@ import {
   createStore,
   type Database,
   openDatabase,
+  type RefreshTokenPolicy,
   type Repositories,
   type ResourceScope,
   type Row,
@@ -37,10 +38,23 @@ export type StartOptions = {
   admin?: boolean;
   /** Another way for the data plane to the same database, such as a proxy that can be cut. */
   databaseThrough?: (dsn: string) => Promise<string>;
+  /** What the names of other hosts lead to; nothing leads anywhere else. */
+  hosts?: (name: string) => readonly string[];
+  /** Mean time between two rounds of deleting what is over. */
+  housekeepingMs?: number;
 };
 
 export type TestUser = { id: string; email: string; password: string };
 export type TestResource = { id: string; slug: string; uri: string };
+
+/** All tests come from one address. Those about limits set their own. */
+const roomyLimits = {
+  RATE_LIMIT_RPS: '100000',
+  RATE_LIMIT_BURST: '100000',
+  RATE_LIMIT_AUTH_FAIL_MAX: '10000',
+  DCR_RATE_LIMIT: '100000',
+  DCR_RATE_LIMIT_BURST: '100000',
+};
 
 const sessionSecret = 'a session secret of the tests, long enough';
 
@@ -112,6 +126,7 @@ const startPods = async (options: StartOptions, dsn: string, directory: string, 
         SIGNING_KEY_PATH: join(directory, 'keys'),
         LOG_LEVEL: 'error',
         CHANGES_RECONCILE_INTERVAL: '500ms',
+        ...roomyLimits,
         ...options.env,
       });
       const metrics = createMetrics();
@@ -126,6 +141,8 @@ const startPods = async (options: StartOptions, dsn: string, directory: string, 
         metrics,
         clock,
         internalListener: false,
+        resolveHost: options.hosts && (async (name) => options.hosts?.(name) ?? []),
+        housekeepingIntervalMs: options.housekeepingMs,
       });
       return { url: `http://localhost:${port}${options.issuerPath ?? ''}`, config, metrics, service };
     }),
@@ -272,6 +289,8 @@ export class AuthServer {
       ceiling?: string[];
       name?: string;
       source?: 'admin' | 'dcr';
+      requirePushed?: boolean;
+      refreshTokenPolicy?: RefreshTokenPolicy;
     } = {},
   ): Promise<TestApp> {
     const authMethod = options.authMethod ?? 'none';
@@ -292,6 +311,8 @@ export class AuthServer {
         cimdUrl: undefined,
         agent: false,
         agentDescription: '',
+        requirePushedAuthorizationRequests: options.requirePushed ?? false,
+        refreshTokenPolicy: options.refreshTokenPolicy ?? 'registered',
       });
       if (clientSecret) await tx.clients.replaceSecret(clientId, hashClientSecret(clientSecret));
     });

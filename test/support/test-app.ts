@@ -14,21 +14,25 @@ export type Tokens = {
   token_type: string;
 };
 export type Form = Record<string, string | readonly string[] | undefined>;
+export type RequestHeaders = Record<string, string>;
 
 export type AuthorizeOptions = {
   user: TestUser;
   scope?: string;
-  resource?: string;
+  /** One resource, or several (RFC 8707 §2). */
+  resource?: string | readonly string[];
   redirectUri?: string;
   /** Scopes ticked on the consent page; all that are offered unless said. */
   tick?: readonly string[];
+  /** Further parameters of the authorization request. */
+  params?: Form;
 };
 
 export type Grant = {
   code: string;
   verifier: string;
   redirectUri: string;
-  resource: string | undefined;
+  resource: string | readonly string[] | undefined;
   callback: URL;
 };
 
@@ -88,7 +92,12 @@ export class TestApp {
     const { verifier, challenge } = pkce();
     const redirectUri = options.redirectUri ?? (this.redirectUris[0] as string);
     const start = await browser.get(
-      this.authorizeUrl(challenge, { redirect_uri: redirectUri, scope: options.scope, resource: options.resource }),
+      this.authorizeUrl(challenge, {
+        redirect_uri: redirectUri,
+        scope: options.scope,
+        resource: options.resource,
+        ...options.params,
+      }),
     );
     const callback = await this.throughPages(browser, start, options);
     const code = callback.searchParams.get('code');
@@ -113,7 +122,7 @@ export class TestApp {
     return page.location;
   }
 
-  async redeem(grant: Grant, overrides: Form = {}, pod = 0): Promise<Answer<Tokens>> {
+  async redeem(grant: Grant, overrides: Form = {}, pod = 0, headers: RequestHeaders = {}): Promise<Answer<Tokens>> {
     return this.token(
       {
         grant_type: 'authorization_code',
@@ -124,6 +133,7 @@ export class TestApp {
         ...overrides,
       },
       pod,
+      headers,
     ) as Promise<Answer<Tokens>>;
   }
 
@@ -131,18 +141,17 @@ export class TestApp {
     return ok(await this.redeem(await this.code(options)));
   }
 
-  refresh(refreshToken: string, overrides: Form = {}, pod = 0): Promise<Answer<Tokens>> {
-    return this.token({ grant_type: 'refresh_token', refresh_token: refreshToken, ...overrides }, pod) as Promise<
-      Answer<Tokens>
-    >;
+  refresh(refreshToken: string, overrides: Form = {}, pod = 0, headers: RequestHeaders = {}): Promise<Answer<Tokens>> {
+    const form = { grant_type: 'refresh_token', refresh_token: refreshToken, ...overrides };
+    return this.token(form, pod, headers) as Promise<Answer<Tokens>>;
   }
 
-  clientCredentials(overrides: Form = {}, pod = 0): Promise<Answer<Tokens>> {
-    return this.token({ grant_type: 'client_credentials', ...overrides }, pod) as Promise<Answer<Tokens>>;
+  clientCredentials(overrides: Form = {}, pod = 0, headers: RequestHeaders = {}): Promise<Answer<Tokens>> {
+    return this.token({ grant_type: 'client_credentials', ...overrides }, pod, headers) as Promise<Answer<Tokens>>;
   }
 
-  token(form: Form, pod = 0): Promise<Answer> {
-    return this.post('/oauth/token', form, pod);
+  token(form: Form, pod = 0, headers: RequestHeaders = {}): Promise<Answer> {
+    return this.post('/oauth/token', form, pod, headers);
   }
 
   introspect(token: string, pod = 0): Promise<Answer<{ active: boolean } & Record<string, unknown>>> {
@@ -154,12 +163,13 @@ export class TestApp {
   }
 
   /** Posts a form with this client's own authentication. */
-  post(path: string, form: Form, pod = 0): Promise<Answer> {
+  post(path: string, form: Form, pod = 0, headers: RequestHeaders = {}): Promise<Answer> {
     const basic = this.authMethod === 'client_secret_basic';
     const identity: Form = basic
       ? {}
       : { client_id: this.clientId, ...(this.clientSecret ? { client_secret: this.clientSecret } : {}) };
-    return postForm(this.url(path, pod), { ...identity, ...form }, basic ? { authorization: this.basic() } : {});
+    const authorization = basic ? { authorization: this.basic() } : {};
+    return postForm(this.url(path, pod), { ...identity, ...form }, { ...authorization, ...headers });
   }
 
   basic(): string {
@@ -184,6 +194,8 @@ export const signIn = async (browser: TestBrowser, page: Page, user: TestUser): 
   browser.post(new URL('login', page.url).href, {
     csrf_token: page.field('csrf_token'),
     request: page.html.includes('name="request"') ? page.field('request') : undefined,
+    next: page.html.includes('name="next"') ? page.field('next') : undefined,
+    user_code: page.html.includes('name="user_code"') ? page.field('user_code') : undefined,
     email: user.email,
     password: user.password,
   });

@@ -1,0 +1,122 @@
+import { standardDocument } from './document.ts';
+
+/** The MCP authorization specification, the documents it is made of, and its extensions. */
+export const mcpDocuments = [
+  standardDocument(
+    'MCP',
+    'MCP authorization, revision 2026-07-28',
+    'https://modelcontextprotocol.io/specification/2026-07-28/basic/authorization',
+    `
+01 | M | MUST | Overview | Serves public and confidential clients as an OAuth 2.1 authorization server.
+02 | S | SHOULD | Overview | A client may be named by the URL of its metadata document.
+03 | - | MAY | Overview | Clients may register themselves (kept for older clients).
+04 | M | MUST | Overview | Publishes RFC 8414 metadata or OpenID Connect discovery.
+05 | M | MUST | Metadata discovery | \`issuer\` in the document is, byte for byte, the issuer its URL was made from.
+06 | M | MUST | Metadata discovery | An issuer with a path has its document where the well-known part goes before the path.
+07 | M | MUST | Metadata discovery | The well-known suffix is that of RFC 8414, not one of MCP's own.
+08 | M | MUST | Authorization code protection | Every form of the metadata names S256 as challenge method.
+09 | S | SHOULD | Response validation | Authorization responses carry \`iss\`, errors included.
+10 | m | MUST | Response validation | The metadata says that \`iss\` is sent, and it always is.
+11 | M | MUST | Response validation | \`iss\` is the metadata's \`issuer\`, byte for byte.
+12 | M | MUST | Authorization code protection | PKCE with S256 is checked from challenge to verifier.
+13 | M | MUST | Resource parameter | \`resource\` is understood at the authorization and the token endpoint.
+14 | S | SHOULD | Canonical server URI | Scheme and host of a resource are compared without regard to case.
+15 | S | SHOULD | Canonical server URI | A resource without a path is found with and without the final slash.
+16 | M | MUST | Open redirection | A redirect URI is compared exactly with the registered ones.
+17 | M | MUST | Open redirection | Nobody is sent to a URI that is not trusted.
+18 | S | SHOULD | Open redirection | Without a trusted redirect URI nothing redirects by itself.
+19 | M | MUST | Communication security | Every endpoint is https, loopback development aside.
+20 | M | MUST | Communication security | Redirect URIs are https or loopback.
+21 | M | MUST | Token theft | Refresh tokens of public clients are rotated.
+22 | S | SHOULD | Token theft | Access tokens are short-lived.
+23 | M | MUST | Security considerations | The security considerations of OAuth 2.1 are followed.
+24 | m | MUST | Localhost redirect URIs | The host the code goes to is shown before consent.
+25 | S | SHOULD | Localhost redirect URIs | A client with nothing but localhost redirects is warned about.
+26 | m | SHOULD | Server abuse | Fetching client documents cannot be turned against internal hosts.
+27 | m | MUST | Client ID metadata | \`client_id\` inside the document is its own URL.
+28 | m | MUST | Client ID metadata | The redirect URI of a request is one of the document's.
+29 | m | MUST | Client ID metadata | A document without its required members, or that is no JSON, is refused.
+30 | m | SHOULD | Client ID metadata | A client id that is a URL is fetched.
+31 | m | SHOULD | Client ID metadata | Documents are kept as long as their HTTP headers say.
+32 | S | SHOULD | Advertising support | The metadata says that client id documents are understood.
+33 | m | MUST | Application type | Registration takes \`application_type\`.
+34 | m | SHOULD | Application type | A redirect URI that does not fit the type is refused with an error that helps.
+35 | - | MAY | Refresh tokens | \`offline_access\` may be asked for without harm.
+36 | M | MUST | Step-up | A later request may ask for the union of old and new scopes.
+37 | M | MUST | Step-up | Where scopes form a hierarchy, it is heeded. Ours form none: no name implies another.
+38 | M | MUST | Token requests | No access token is read from a query.
+39 | M | MUST | Error handling | 401, 403 and 400 are told apart where a token is needed.
+40 | m | MUST | Confused deputy | A broker asks for consent for each client before it goes upstream.
+41 | m | MUST | Confused deputy | The broker's consent page names client, scopes and redirect, and cannot be forged or framed.
+42 | m | MUST | Confused deputy | Broker consent cookies are bound to host and client.
+43 | m | MUST | Confused deputy | Broker \`state\` is random, for one use, and made after consent.
+44 | S | SHOULD | Scope minimization | Fewer scopes than asked for may be granted.
+`,
+  ),
+  standardDocument(
+    'M25',
+    'MCP authorization, revision 2025-11-25, where older clients need it',
+    'https://modelcontextprotocol.io/specification/2025-11-25/basic/authorization',
+    `
+01 | - | MAY | Client registration | Open registration needs no token.
+02 | M | - | Flow steps | A client that ignores \`iss\` still gets through.
+03 | M | MUST | Dynamic client registration | A loopback client may register without \`application_type\`.
+04 | S | SHOULD | Scope selection | All scopes of a resource may be asked for, and the person chooses.
+05 | S | SHOULD | 2025-03-26 fallback | Clients without resource metadata find endpoints at default paths. Ours on request, by oauth.fallback_paths.
+`,
+  ),
+  standardDocument(
+    'CIMD',
+    'OAuth client ID metadata document',
+    'https://datatracker.ietf.org/doc/draft-ietf-oauth-client-id-metadata-document/',
+    `
+01 | m | MUST | 3 | A client id URL is https with a path, without dot segments, fragment and user info.
+02 | m | SHOULD NOT | 3 | A query in a client id URL is treated as documented.
+03 | m | SHOULD | 4 | The document a client id names is fetched.
+04 | m | MUST | 4 | Status 200 alone is success.
+05 | m | MUST NOT | 4 | Redirects are not followed.
+06 | m | MUST | 4.1 | \`client_id\` in the document equals the URL as a string.
+07 | m | MUST NOT | 4.1 | A document does not choose an authentication method with a shared secret.
+08 | m | MUST NOT | 4.1 | A document holds no client secret.
+09 | - | MAY | 4.1 | Any JSON media type is taken.
+10 | m | SHOULD | 4.3 | A document that cannot be had ends the request.
+11 | m | SHOULD | 4.4 | HTTP cache headers are followed within our bounds.
+12 | m | MUST NOT | 4.4 | Error answers are not kept.
+13 | m | MUST NOT | 4.4 | Invalid documents are not kept.
+14 | m | MUST | 4.5 | The redirect URI is one of the document's, exactly.
+15 | m | MUST | 5 | The metadata says that such client ids are understood.
+16 | m | MUST | 6.2 | A client with a key in its document proves itself with it.
+17 | m | SHOULD | 6.4 | The host of the client id is shown to the person.
+18 | m | MUST | 6.5 | Documents at special-use addresses are not fetched.
+19 | m | SHOULD NOT | 6.5 | URLs inside a document do not lead to special-use addresses either.
+20 | m | SHOULD | 6.6 | The size of a document is limited.
+21 | m | SHOULD | 6.7 | A logo does not make the person's browser call the client's host.
+22 | m | SHOULD | 6.9 | Client ids of our making do not begin with https.
+23 | - | MAY | 6.1 | Redirect URIs may be bound to the origin of the client id.
+`,
+  ),
+  standardDocument(
+    'MCC',
+    'MCP extension: OAuth client credentials',
+    'https://github.com/modelcontextprotocol/ext-auth',
+    `
+01 | m | MUST | Server metadata | The metadata names client_secret_basic or private_key_jwt.
+02 | m | MUST | Server metadata | With private_key_jwt the signing algorithms are named.
+03 | m | MUST | Examples | An assertion is enough: \`client_id\` need not be in the body.
+04 | m | MUST | Client authentication | A secret in the body is accepted.
+05 | m | MUST | Examples | The token is for the \`resource\` asked for.
+06 | m | MUST | Overview | Self-registration gives nobody a machine token.
+`,
+  ),
+  standardDocument(
+    'MDP',
+    'MCP extension: DPoP',
+    'https://github.com/modelcontextprotocol/ext-auth',
+    `
+01 | m | MUST | Server metadata | The proof algorithms are named, and none of them is symmetric.
+02 | m | MUST | Client registration | A client registered for bound tokens gets none without a proof.
+03 | m | MUST | Token requests | With a proof the token is bound to the key and its type is DPoP.
+04 | m | SHOULD NOT | Proofs | A proof at the token endpoint needs no \`content_digest\`, and may have one.
+`,
+  ),
+] as const;

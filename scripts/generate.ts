@@ -15,6 +15,7 @@ const generators = [
   '../packages/admin-api/src/generate.ts',
   '../cli/src/generate.ts',
   '../packages/store/src/generate.ts',
+  '../test/conformance/generate.ts',
 ];
 
 /** The configuration pages are plain functions of the schema. */

@@ -302,7 +302,7 @@ test('Redis: servers with different issuers share nothing', async () => {
 test('Redis: every key has a lifetime, and neither name nor address can be read in it', async () => {
   const limiter = createRateLimiter({ redis, maxKeys: 1000, pseudonym: (key) => Buffer.from(key).toString('hex') });
   await limiter.limit('requests', { ratePerSecond: 1, burst: 5 }).take('192.0.2.7');
-  await singleUseInRedis(redis, now).claim('dpop_proof', 'thumbprint jti', soon(60_000));
+  await singleUseInRedis(redis, now).claim('dpop_proof', 'thumbprint identifier', soon(60_000));
   await stores[1]?.[2][0].reserve(
     [
       { hash: randomBytes(32), max: 3 },
@@ -313,7 +313,7 @@ test('Redis: every key has a lifetime, and neither name nor address can be read 
   const keys = await redis.run('replay', (client) => client.keys(`*${redis.prefix}*`));
   assert.ok(keys.length >= 4);
   for (const key of keys) {
-    assert.doesNotMatch(key, /192\.0|thumbprint|jti/);
+    assert.doesNotMatch(key, /192\.0|thumbprint|identifier/);
     const ttl = await redis.run('replay', (client) => client.pttl(key));
     const goneMeanwhile = -2;
     assert.ok(ttl === goneMeanwhile || (ttl > 0 && ttl <= 1_800_000), `${key}: ${ttl}`);

@@ -18,7 +18,7 @@ export const parseAdminUrl = (text: string): URL => {
  * @throws {CommandFailure} when it cannot be reached, or refuses the key
  */
 export const sendOverHttp = async (
-  { method, path, query, body }: AdminRequest,
+  { method, path, query, body, headers }: AdminRequest,
   { adminUrl, apiKey }: { adminUrl: URL; apiKey: string | undefined },
 ): Promise<AdminResponse> => {
   const base = adminUrl.href.replace(/\/$/, '');
@@ -26,6 +26,7 @@ export const sendOverHttp = async (
     method,
     headers: {
       accept: 'application/json',
+      ...headers,
       ...(apiKey ? { authorization: `Bearer ${apiKey}` } : {}),
       ...(body === undefined ? {} : { 'content-type': 'application/json' }),
     },

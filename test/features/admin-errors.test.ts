@@ -63,10 +63,10 @@ test('a body of more than 1 MiB is not read', async () => {
 for (const { name, method, path } of operations)
   test(`${name}: a query parameter there is not is refused, so that no misspelt one is taken for obeyed`, async () => {
     const detail = refused(
-      await server.adminRequest(method, `${filled(path, 'nobody')}?dry_run=true`, bodies[name]),
+      await server.adminRequest(method, `${filled(path, 'nobody')}?dryrun=true`, bodies[name]),
       'invalid_request',
     );
-    assert.match(detail, /dry_run/);
+    assert.match(detail, /dryrun/);
   });
 
 test('a prototype cannot be set through a body', async () => {

@@ -5,11 +5,15 @@ import type { Answer } from './test-app.ts';
 const statuses = {
   invalid_request: 400,
   unauthorized: 401,
+  forbidden: 403,
   not_found: 404,
   method_not_allowed: 405,
   conflict: 409,
+  precondition_failed: 412,
   content_too_large: 413,
   unsupported_media_type: 415,
+  unprocessable: 422,
+  too_many_requests: 429,
 } as const;
 
 /** Asserts a refusal of the admin API as it looks on the wire (RFC 9457), and returns its `detail`. */

@@ -8,9 +8,11 @@ export type AdminPlane = { url: string; key: string; client: AdminClient; servic
 
 /** Starts the control plane on `admin.address` with a key of its own, and a client of its API. */
 export const startAdminPlane = async (
-  options: Pick<AdminServiceOptions, 'config' | 'dsn' | 'keyStore' | 'keyring' | 'clock'>,
+  options: Pick<AdminServiceOptions, 'config' | 'dsn' | 'keyStore' | 'keyring' | 'clock'> & {
+    key?: string | undefined;
+  },
 ): Promise<AdminPlane> => {
-  const key = randomBytes(32).toString('base64url');
+  const key = options.key ?? randomBytes(32).toString('base64url');
   const { level } = options.config.observability.logging;
   const service = await startAdminService({
     ...options,
@@ -20,9 +22,9 @@ export const startAdminPlane = async (
   });
   const url = `http://localhost:${service.port}`;
   const client = createAdminClient({
-    transport: async ({ method, path, query, body }) => {
+    transport: async ({ method, path, query, body, headers }) => {
       const search = query ? `?${new URLSearchParams(query)}` : '';
-      const answer = await askAdmin({ url, key }, method, `${path}${search}`, body);
+      const answer = await askAdmin({ url, key }, method, `${path}${search}`, body, headers);
       return { status: answer.status, body: answer.body };
     },
   });

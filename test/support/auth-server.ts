@@ -34,8 +34,8 @@ export type StartOptions = {
   pods?: number;
   /** Path of the issuer. */
   issuerPath?: string;
-  /** Also the control plane. */
-  admin?: boolean;
+  /** Also the control plane; with a number so many of it, all with one key. */
+  admin?: boolean | number;
   /** Another way for the data plane to the same database, such as a proxy that can be cut. */
   databaseThrough?: (dsn: string) => Promise<string>;
   /** What the names of other hosts lead to; nothing leads anywhere else. */
@@ -68,10 +68,10 @@ export const startAuthServer = async (options: StartOptions = {}): Promise<AuthS
   const podDsn = (await options.databaseThrough?.(database.dsn)) ?? database.dsn;
   const pods = await startPods(options, podDsn, directory, clock);
   const first = pods[0] as Pod;
-  const admin = options.admin
-    ? await startAdmin(options, first.config.server.issuer, database.dsn, directory, clock)
-    : undefined;
-  const server = new AuthServer(first.config, pods, clock, database.dsn, admin);
+  const admins: AdminPlane[] = [];
+  for (let n = 0; n < Number(options.admin ?? 0); n += 1)
+    admins.push(await startAdmin(options, first.config.server.issuer, database.dsn, directory, clock, admins[0]?.key));
+  const server = new AuthServer(first.config, pods, clock, database.dsn, admins);
   after(async () => {
     await server.close();
     await database.drop();
@@ -100,7 +100,14 @@ const openKeys = async ({ signing }: Config, clock: TestClock) => {
 };
 
 /** The control plane as a process of its own would be: with settings and keys of its own reading. */
-const startAdmin = async (options: StartOptions, issuer: string, dsn: string, directory: string, clock: TestClock) => {
+const startAdmin = async (
+  options: StartOptions,
+  issuer: string,
+  dsn: string,
+  directory: string,
+  clock: TestClock,
+  key?: string,
+) => {
   const config = configFrom({
     SERVER_ISSUER: issuer,
     ADMIN_ADDRESS: `:${await freePort()}`,
@@ -110,7 +117,7 @@ const startAdmin = async (options: StartOptions, issuer: string, dsn: string, di
     LOG_LEVEL: 'error',
     ...options.env,
   });
-  return startAdminPlane({ config, dsn, ...(await openKeys(config, clock)), clock });
+  return startAdminPlane({ config, dsn, ...(await openKeys(config, clock)), clock, key });
 };
 
 const startPods = async (options: StartOptions, dsn: string, directory: string, clock: TestClock): Promise<Pod[]> => {
@@ -156,11 +163,12 @@ export class AuthServer {
   readonly dsn: string;
   readonly store: Store;
   readonly #database: Database;
-  readonly #admin: AdminPlane | undefined;
+  /** The control planes, of which `admin` and `adminRequest` ask the first. */
+  readonly admins: readonly AdminPlane[];
 
-  constructor(config: Config, pods: readonly Pod[], clock: TestClock, dsn: string, admin?: AdminPlane) {
+  constructor(config: Config, pods: readonly Pod[], clock: TestClock, dsn: string, admins: readonly AdminPlane[]) {
     this.config = config;
-    this.#admin = admin;
+    this.admins = admins;
     this.pods = pods;
     this.clock = clock;
     this.dsn = dsn;
@@ -210,8 +218,9 @@ export class AuthServer {
   }
 
   #requireAdmin(): AdminPlane {
-    if (!this.#admin) throw new Error('start it with { admin: true }');
-    return this.#admin;
+    const [admin] = this.admins;
+    if (!admin) throw new Error('start it with { admin: true }');
+    return admin;
   }
 
   /** A row of the database, for what no endpoint shows. */
@@ -338,7 +347,7 @@ export class AuthServer {
   }
 
   async close(): Promise<void> {
-    await Promise.all([...this.pods, ...(this.#admin ? [this.#admin] : [])].map(({ service }) => service.close()));
+    await Promise.all([...this.pods, ...this.admins].map(({ service }) => service.close()));
     await this.#database.end();
   }
 }

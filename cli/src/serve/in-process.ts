@@ -8,6 +8,7 @@ export type InProcessRequest = {
   path: string;
   query?: Record<string, string>;
   body?: unknown;
+  headers?: Record<string, string>;
 };
 export type InProcessResponse = { status: number; headers: Record<string, string>; body: unknown };
 
@@ -45,11 +46,11 @@ export const openAdminInProcess = async (options: {
   });
 
   return {
-    async inject({ method, path, query, body }) {
+    async inject({ method, path, query, body, headers }) {
       const response = await admin.app.inject({
         method,
         url: path,
-        headers: { authorization: `Bearer ${prepared.adminApiKey}` },
+        headers: { ...headers, authorization: `Bearer ${prepared.adminApiKey}` },
         ...(query === undefined ? {} : { query }),
         ...(body === undefined ? {} : { payload: body as object }),
       });

@@ -1,5 +1,12 @@
 import { type Entities, entities } from './entities.ts';
-import { type Entity, type Operation, type OperationInput, type OperationOutput, pathParams } from './entity.ts';
+import {
+  type CallOptions,
+  type Entity,
+  type Operation,
+  type OperationInput,
+  type OperationOutput,
+  pathParams,
+} from './entity.ts';
 
 export type AdminRequest = {
   method: Operation['method'];
@@ -8,6 +15,8 @@ export type AdminRequest = {
   query?: Record<string, string>;
   /** To be sent as JSON. */
   body?: unknown;
+  /** Beside those every transport sends. */
+  headers?: Record<string, string>;
 };
 export type AdminResponse = { status: number; headers?: Record<string, string>; body: unknown };
 
@@ -78,7 +87,16 @@ export const toRequest = (operation: Operation, input: Record<string, unknown>):
     path,
     ...(query.length > 0 ? { query: Object.fromEntries(query) } : {}),
     ...(input.body === undefined ? {} : { body: input.body }),
+    ...optionalHeaders(input as CallOptions),
   };
+};
+
+const optionalHeaders = ({ ifMatch, idempotencyKey }: CallOptions): Pick<AdminRequest, 'headers'> => {
+  const headers = {
+    ...(ifMatch === undefined ? {} : { 'if-match': ifMatch }),
+    ...(idempotencyKey === undefined ? {} : { 'idempotency-key': idempotencyKey }),
+  };
+  return Object.keys(headers).length > 0 ? { headers } : {};
 };
 
 const toError = ({ status, body }: AdminResponse): AdminApiError => {

@@ -1,9 +1,14 @@
 import type { AuditAction } from '@authserver/telemetry';
-import type { z } from 'zod';
+import { z } from 'zod';
+import { QueryFlag } from './views/fields.ts';
+
+/** What an admin key may do, weakest first; each may do what those before it may. */
+export const adminRoles = ['viewer', 'operator', 'owner'] as const;
+export type AdminRole = (typeof adminRoles)[number];
 
 /** One thing an operator can do: one route, one method of the client, one command. */
 export type Operation = {
-  method: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** `{name}` stands for a path parameter. */
   path: string;
   summary: string;
@@ -15,9 +20,28 @@ export type Operation = {
   status?: 201;
   /** What the change is called in the audit trail; whatever is not a GET names one. */
   audit?: AuditAction | readonly AuditAction[];
+  /** Who may do it, when that is not what `roleOf` says of its method. */
+  role?: AdminRole;
+  /** The member of the answer that is shown this once. */
+  secret?: string;
 };
 
 export type Entity = { title: string; operations: Record<string, Operation> };
+
+/** A look needs a viewer, a change an operator, unless the operation says otherwise. */
+export const roleOf = ({ role, method }: Operation): AdminRole => role ?? (method === 'GET' ? 'viewer' : 'operator');
+
+export const isChange = ({ method }: Pick<Operation, 'method'>): boolean => method !== 'GET';
+
+const DryRun = z.strictObject({
+  dry_run: QueryFlag.describe('Check everything and answer as if it were done, but change nothing.'),
+});
+
+/** The query an operation takes: its own, and `dry_run` for a change. */
+export const queryOf = (operation: Operation): z.ZodObject => {
+  const own = operation.query ?? z.strictObject({});
+  return isChange(operation) ? own.extend(DryRun.shape) : own;
+};
 
 /** The names in the braces of a path. */
 export type PathParams<Path extends string> = Path extends `${string}{${infer Name}}${infer Rest}`
@@ -26,17 +50,27 @@ export type PathParams<Path extends string> = Path extends `${string}{${infer Na
 
 export const pathParams = (path: string): string[] => [...path.matchAll(/\{(\w+)\}/g)].map(([, name]) => name ?? '');
 
+type QueryInput<O extends Operation> = (O extends { query: infer Q extends z.ZodType } ? z.input<Q> : unknown) &
+  (O['method'] extends 'GET' ? unknown : z.input<typeof DryRun>);
+
+/** What a caller may say beside the operation itself; becomes headers. */
+export type CallOptions = {
+  /** `ETag` of what was read: the change is refused when it is not that any more (RFC 9110 §13.1.1). */
+  ifMatch?: string;
+  /** A repetition with the same key gets the answer of the first call and does nothing. */
+  idempotencyKey?: string;
+};
+
 /** What a caller gives: path parameters by name, beside `query` and `body`. */
-export type OperationInput<O extends Operation> = { [Name in PathParams<O['path']>]: string } & (O extends {
-  query: infer Q extends z.ZodType;
-}
-  ? { query?: z.input<Q> }
-  : unknown) &
+export type OperationInput<O extends Operation> = {
+  [Name in PathParams<O['path']>]: string;
+} & (unknown extends QueryInput<O> ? unknown : { query?: QueryInput<O> }) &
   (O extends { body: infer B extends z.ZodType }
     ? undefined extends z.input<B>
       ? { body?: z.input<B> }
       : { body: z.input<B> }
-    : unknown);
+    : unknown) &
+  (O['method'] extends 'GET' ? unknown : CallOptions);
 
 /** What a caller gets. */
 export type OperationOutput<O extends Operation> = O extends { returns: infer R extends z.ZodType }

@@ -1,4 +1,5 @@
 export * from './client.ts';
+export * from './cursor.ts';
 export * from './entities.ts';
 export * from './entity.ts';
 export * from './openapi.ts';

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { entities } from './entities.ts';
-import { type Operation, pathParams, successStatus } from './entity.ts';
+import { isChange, type Operation, pathParams, queryOf, roleOf, successStatus } from './entity.ts';
 
 type Json = Record<string, unknown>;
 
@@ -34,21 +34,28 @@ export const openApiDocument = (): Json => {
 };
 
 const describe = (operation: Operation, schemas: Json): Json => {
-  const { query, body, returns } = operation;
+  const { body, returns } = operation;
+  const query = queryOf(operation);
   const inputs = operation.query ?? operation.body ?? pathParams(operation.path).length > 0;
   const problems = [
     ...(inputs ? ['400'] : []),
     '401',
+    '403',
     ...(pathParams(operation.path).length > 0 ? ['404'] : []),
-    ...(operation.audit ? ['409'] : []),
+    ...(isChange(operation) ? ['409', '412', '422'] : []),
+    '429',
     'default',
   ];
   return {
     summary: operation.summary,
-    ...(operation.audit ? { description: `Audited as ${[operation.audit].flat().join(', ')}.` } : {}),
+    description: [
+      `Needs the role ${roleOf(operation)}.`,
+      ...(operation.audit ? [`Audited as ${[operation.audit].flat().join(', ')}.`] : []),
+    ].join(' '),
     parameters: [
       ...pathParams(operation.path).map((name) => ({ name, in: 'path', required: true, schema: { type: 'string' } })),
-      ...(query ? queryParameters(query, schemas) : []),
+      ...queryParameters(query, schemas),
+      ...(isChange(operation) ? changeHeaders : []),
     ],
     ...(body
       ? {
@@ -67,6 +74,21 @@ const describe = (operation: Operation, schemas: Json): Json => {
     },
   };
 };
+
+const changeHeaders: Json[] = [
+  {
+    name: 'If-Match',
+    in: 'header',
+    description: 'The `ETag` of what was read; the change is refused when it is not that any more (RFC 9110 §13.1.1).',
+    schema: { type: 'string' },
+  },
+  {
+    name: 'Idempotency-Key',
+    in: 'header',
+    description: 'Chosen by the caller. A repetition within a day gets the same answer, and nothing is done twice.',
+    schema: { type: 'string', maxLength: 255 },
+  },
+];
 
 const successDescription = { 200: 'Done.', 201: 'Created.', 204: 'Done; there is nothing to show.' } as const;
 
@@ -98,8 +120,12 @@ const json = (schema: Json): Json => ({ 'application/json': { schema } });
 const problemDescription: Record<string, string> = {
   400: 'Something in the request is not acceptable; `detail` names all of it.',
   401: 'The API key is missing or wrong.',
+  403: 'The API key has not the role this needs.',
   404: 'There is no such thing.',
   409: 'It exists already, is in use, is in the wrong state, or was changed meanwhile.',
+  412: 'It was changed since `If-Match` was read.',
+  422: 'The `Idempotency-Key` was used for another request.',
+  429: 'Too many requests, or too many wrong keys, from this address; `Retry-After` says how long to wait.',
   default: 'Any other problem.',
 };
 
@@ -117,7 +143,7 @@ const problemSchema: Json = {
     code: {
       type: 'string',
       description: 'Stable, for programs.',
-      examples: ['invalid_request', 'unauthorized', 'not_found', 'conflict', 'unavailable'],
+      examples: ['invalid_request', 'unauthorized', 'forbidden', 'not_found', 'conflict', 'precondition_failed'],
     },
     detail: { type: 'string', description: 'For people.' },
   },

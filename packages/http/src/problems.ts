@@ -10,8 +10,11 @@ export const problemStatus = {
   not_found: 404,
   method_not_allowed: 405,
   conflict: 409,
+  precondition_failed: 412,
   content_too_large: 413,
   unsupported_media_type: 415,
+  unprocessable: 422,
+  too_many_requests: 429,
   unavailable: 503,
   internal_error: 500,
 } as const;

@@ -50,6 +50,8 @@ export interface RotateOptions {
   readonly algorithm: SigningAlgorithm;
   /** Promote the next key even if verifiers may not have seen it, and complete an algorithm change at once. */
   readonly force?: boolean;
+  /** Decide and answer, but change nothing. The `kid` of a key still to be made is empty. */
+  readonly dryRun?: boolean;
 }
 
 export interface KeyStore {

@@ -64,6 +64,10 @@ export function keyfileStore(options: KeyfileOptions): KeyStore & Required<Pick<
         const nextProblem = await readKey(requireState(ring, 'next')).then(() => undefined, asKeyStoreError);
         const plan = planRotation(ring, { ...rotation, nextUsable: nextProblem === undefined }, options);
         if (nextProblem && !rotation.force) throw nextProblem;
+        if (rotation.dryRun) {
+          const { kid = '', alg = rotation.algorithm } = plan.kept.find(({ state }) => state === 'current') ?? {};
+          return { kid, alg };
+        }
 
         const made = await Promise.all(plan.missing.map((state) => makeKey(rotation.algorithm, state, rotation.now)));
         const rotated = [...plan.kept, ...made];

@@ -1,5 +1,6 @@
 import pg from 'pg';
 import { StoreUnavailable, toStoreError } from './errors.ts';
+import { isUuid } from './uuid.ts';
 
 export type Row = Record<string, unknown>;
 export type Result<R> = { rows: R[]; rowCount: number };
@@ -31,6 +32,27 @@ export type DatabaseOptions = {
   queryTimeoutMs?: number;
   /** Told the time of every statement, waiting for a connection included. */
   onQuery?: (operation: string, seconds: number) => void;
+};
+
+/** Which rows of a list: from the start or behind `after`, a position this list gave out, some skipped. */
+export type Page = { limit: number; offset: number; after?: string | undefined };
+
+/** `after` of a list in the order of its UUIDs. A position of another list is behind everything. */
+export const afterUuid = ({ after }: Page): string | null =>
+  after === undefined || isUuid(after) ? (after ?? null) : 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+
+/** Rows of a list; `next` is the position to go on from, absent on the last page. */
+export type Paged<T> = { rows: T[]; total: number | undefined; next: string | undefined };
+
+/** A page from a query that asked for one row more than the page holds, which is how it knows that there are more. */
+export const toPaged = <T>(
+  rows: readonly T[],
+  page: Page,
+  { positionOf, total }: { positionOf: (last: T) => string; total?: number | undefined },
+): Paged<T> => {
+  const shown = rows.slice(0, page.limit);
+  const last = shown.at(-1);
+  return { rows: shown, total, next: last !== undefined && rows.length > page.limit ? positionOf(last) : undefined };
 };
 
 /** The count that every row of a page carries; unknown when the page lies behind the last row. */

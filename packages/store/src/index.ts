@@ -3,6 +3,7 @@ export * from './control/client-expiry.ts';
 export * from './control/client-registrations.ts';
 export * from './control/clients.ts';
 export * from './control/initial-access-tokens.ts';
+export * from './control/repeatable-requests.ts';
 export * from './control/resources.ts';
 export * from './control/settings.ts';
 export * from './control/users.ts';

@@ -5,6 +5,7 @@ import { clientRegistrations } from './control/client-registrations.ts';
 import { clientSecrets } from './control/client-secrets.ts';
 import { clients } from './control/clients.ts';
 import { initialAccessTokens } from './control/initial-access-tokens.ts';
+import { repeatableRequests } from './control/repeatable-requests.ts';
 import { resources } from './control/resources.ts';
 import { settings } from './control/settings.ts';
 import { users } from './control/users.ts';
@@ -29,6 +30,7 @@ export const repositories = (db: Queryable) => ({
   clientRegistrations: clientRegistrations(db),
   clientTombstones: clientTombstones(db),
   initialAccessTokens: initialAccessTokens(db),
+  repeatableRequests: repeatableRequests(db),
   resources: resources(db),
   settings: settings(db),
   users: users(db),

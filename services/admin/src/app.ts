@@ -39,7 +39,7 @@ export const createAdminApp = async (plane: AdminPlane): Promise<HttpServer> => 
 
   // Whatever is registered in here cannot be reached without the key, its refusals included.
   await app.register(async (guarded) => {
-    guarded.addHook('onRequest', requireApiKey(plane.apiKey));
+    guarded.addHook('onRequest', requireApiKey(plane.apiKey, plane.actor));
     entityRoutes(guarded as unknown as HttpServer, plane);
   });
   return app;

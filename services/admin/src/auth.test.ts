@@ -5,7 +5,7 @@ import type { FastifyRequest } from 'fastify';
 import { requireApiKey } from './auth.ts';
 
 const ask = (apiKey: string | undefined, authorization: string | undefined) =>
-  requireApiKey(apiKey)({ headers: { authorization } } as FastifyRequest);
+  requireApiKey(apiKey, 'admin')({ headers: { authorization } } as FastifyRequest);
 
 test('the admin key, by any spelling of the scheme', async () => {
   for (const header of ['Bearer the-key', 'bearer the-key', 'BEARER  the-key']) await ask('the-key', header);

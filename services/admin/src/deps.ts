@@ -45,16 +45,16 @@ export const createAdminPlane = (options: AdminPlaneOptions) => {
   const deps = { ...options, store, ping, startedAt: clock.now() };
   const handlers: Handlers = {
     client: { ...clientHandlers(deps), ...clientActionHandlers(deps) },
-    user: { ...userHandlers(deps), ...userActionHandlers(deps) },
+    user: { ...userHandlers(), ...userActionHandlers() },
     resource: resourceHandlers(deps),
-    policy: policyHandlers(deps),
-    grant: grantHandlers(deps),
-    issuance: issuanceHandlers(deps),
+    policy: policyHandlers(),
+    grant: grantHandlers(),
+    issuance: issuanceHandlers(),
     key: keyHandlers(deps),
     dcr: dcrHandlers(deps),
-    initialAccessToken: initialAccessTokenHandlers(deps),
+    initialAccessToken: initialAccessTokenHandlers(),
     audit: auditHandlers(deps),
-    trace: traceHandlers(deps),
+    trace: traceHandlers(),
     system: systemHandlers(deps),
   };
   metrics.activeClients.collectWith(() => store.clients.countActive());

@@ -1,7 +1,7 @@
 import { CreateResource } from '@authserver/admin-api';
 import type { Config, SeedResource } from '@authserver/config';
 import { DuplicateRow, type Repositories, type Store } from '@authserver/store';
-import { recordChange } from './handlers/record-change.ts';
+import { recordChanges } from './handlers/record-changes.ts';
 import { listedClients, requireKnownClients, toNewResource, toView } from './handlers/resources.ts';
 
 /**
@@ -40,16 +40,9 @@ const create = async (tx: Repositories, resource: SeedResource, now: Date): Prom
     await requireKnownClients(tx, listedClients(body.policy));
     const created = await tx.resources.insert(toNewResource(body, now));
     const caller = { actorId: 'config', ip: undefined, userAgent: undefined, requestId: undefined };
-    await recordChange(
-      tx,
-      { caller, now },
-      {
-        action: 'resource.created',
-        kind: 'resource',
-        key: created.id,
-        details: { id: created.id, slug: created.slug, after: toView(created) },
-      },
-    );
+    const details = { id: created.id, slug: created.slug, after: toView(created) };
+    const feed = { kind: 'resource', key: created.id } as const;
+    await recordChanges(tx, { caller, now }, [{ action: 'resource.created', feed, details }]);
   } catch (cause) {
     throw new Error(`resource ${resource.slug} of the configuration: ${(cause as Error).message}`, { cause });
   }

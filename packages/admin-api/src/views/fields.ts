@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { fromCursor } from '../cursor.ts';
 
 /** RFC 3339, UTC. */
 export const Timestamp = z.iso.datetime();
@@ -9,8 +10,21 @@ export const QueryFlag = z
   .default('false')
   .transform((value) => value === 'true');
 
-/** `limit` and `offset` of a list. The number of all rows travels in the header `X-Total-Count`. */
+const Cursor = z
+  .string()
+  .max(1024)
+  .transform((cursor, context) => {
+    const position = fromCursor(cursor);
+    if (position === undefined) context.addIssue({ code: 'custom', message: 'is none that this list gave out' });
+    return position ?? '';
+  });
+
+/**
+ * Which part of a list. The way to the next page is in the header `Link` (RFC 8288), with a `cursor` that new and
+ * deleted rows do not shift; the number of all rows is in `X-Total-Count`.
+ */
 export const page = (limit: { default: number; max: number }) => ({
+  cursor: Cursor.optional().describe('Where to go on, from the `Link` of the page before; `offset` counts from there.'),
   limit: z.coerce.number<number>().int().min(1).max(limit.max).default(limit.default).describe('Rows at most.'),
   offset: z.coerce.number<number>().int().min(0).max(100_000).default(0).describe('Rows to skip.'),
 });

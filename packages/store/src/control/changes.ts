@@ -13,6 +13,16 @@ export const changes = (db: Queryable) => ({
     return Number(rows[0]?.version);
   },
 
+  /** Several at once, in this order. */
+  async recordMany(changes: readonly { kind: string; key: string }[]): Promise<void> {
+    if (changes.length === 0) return;
+    await db.query(
+      'change_record_many',
+      `select record_change(kind, key) from unnest($1::text[], $2::text[]) with ordinality as t(kind, key, n) order by n`,
+      [changes.map(({ kind }) => kind), changes.map(({ key }) => key)],
+    );
+  },
+
   async since(version: number, limit: number): Promise<ChangeRow[]> {
     const { rows } = await db.query<{ version: string; kind: string; key: string; at: Date }>(
       'change_since',

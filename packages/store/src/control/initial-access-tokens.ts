@@ -1,4 +1,4 @@
-import { type Queryable, type Row, totalOf } from '../db.ts';
+import { afterUuid, type Page, type Paged, type Queryable, type Row, toPaged, totalOf } from '../db.ts';
 import { isUuid } from '../uuid.ts';
 
 /** What lets somebody register a client who otherwise might not (RFC 7591 §3). The token itself is not kept. */
@@ -30,16 +30,15 @@ export const initialAccessTokens = (db: Queryable) => ({
   },
 
   /** Newest last; those that are over are shown as well. */
-  async list(page: {
-    limit: number;
-    offset: number;
-  }): Promise<{ rows: InitialAccessToken[]; total: number | undefined }> {
+  async list(page: Page): Promise<Paged<InitialAccessToken>> {
     const { rows } = await db.query(
       'initial_token_list',
-      `select ${columns}, count(*) over () as total from initial_access_tokens order by created_at, id limit $1 offset $2`,
-      [page.limit, page.offset],
+      `select ${columns}, count(*) over () as total from initial_access_tokens
+        where ($1::uuid is null or id > $1) order by id limit $2 offset $3`,
+      [afterUuid(page), page.limit + 1, page.offset],
     );
-    return { rows: rows.map(toToken), total: totalOf(rows, page) };
+    const total = page.after === undefined ? totalOf(rows, page) : undefined;
+    return toPaged(rows.map(toToken), page, { positionOf: ({ id }) => id, total });
   },
 
   /** Whether it could be used now. Costs nothing; `redeem` decides. */

@@ -1,4 +1,4 @@
-import { type Queryable, type Row, totalOf } from '../db.ts';
+import { afterUuid, type Page, type Paged, type Queryable, type Row, toPaged, totalOf } from '../db.ts';
 import { isText } from '../text.ts';
 import { isUuid } from '../uuid.ts';
 
@@ -46,17 +46,17 @@ export const users = (db: Queryable) => ({
     );
   },
 
-  async list(
-    filter: { email?: string },
-    page: { limit: number; offset: number },
-  ): Promise<{ rows: User[]; total: number | undefined }> {
+  /** Newest last. */
+  async list(filter: { email?: string }, page: Page): Promise<Paged<User>> {
     const { rows } = await db.query(
       'user_list',
       `select ${columns}, count(*) over () as total from users
-        where ($1::text is null or lower(email) = lower($1)) order by created_at, id limit $2 offset $3`,
-      [filter.email ?? null, page.limit, page.offset],
+        where ($1::text is null or lower(email) = lower($1)) and ($2::uuid is null or id > $2)
+        order by id limit $3 offset $4`,
+      [filter.email ?? null, afterUuid(page), page.limit + 1, page.offset],
     );
-    return { rows: rows.map(toUser), total: totalOf(rows, page) };
+    const total = page.after === undefined ? totalOf(rows, page) : undefined;
+    return toPaged(rows.map(toUser), page, { positionOf: ({ id }) => id, total });
   },
 
   async insert(user: { id: string; email: string; name: string; role: UserRole; passwordHash: string }): Promise<User> {

@@ -28,21 +28,26 @@ export type StoredAuditEvent = {
 
 /** The audit trail. Always written on the transaction of what it tells about. */
 export const auditEvents = (db: Queryable) => ({
-  async insert(event: AuditEvent): Promise<void> {
+  insert(event: AuditEvent): Promise<void> {
+    return this.insertMany([event]);
+  },
+
+  async insertMany(events: readonly AuditEvent[]): Promise<void> {
     await db.query(
-      'audit_insert',
+      'audit_insert_many',
       `insert into audit_events (id, at, action, actor_id, client_id, ip, user_agent, request_id, details)
-       values ($1, $2, $3, $4, $5, $6, $7, $8, $9)`,
+       select * from unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+                            $8::text[], $9::jsonb[])`,
       [
-        uuidv7(event.at),
-        event.at,
-        event.action,
-        event.actorId ?? null,
-        event.clientId ?? null,
-        event.ip ?? null,
-        event.userAgent?.slice(0, 256) ?? null,
-        event.requestId ?? null,
-        JSON.stringify(event.details ?? {}),
+        events.map(({ at }) => uuidv7(at)),
+        events.map(({ at }) => at),
+        events.map(({ action }) => action),
+        events.map(({ actorId }) => actorId ?? null),
+        events.map(({ clientId }) => clientId ?? null),
+        events.map(({ ip }) => ip ?? null),
+        events.map(({ userAgent }) => userAgent?.slice(0, 256) ?? null),
+        events.map(({ requestId }) => requestId ?? null),
+        events.map(({ details }) => JSON.stringify(details ?? {})),
       ],
     );
   },

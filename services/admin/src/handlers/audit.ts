@@ -1,13 +1,13 @@
 import type { AuditEventView } from '@authserver/admin-api';
 import type { Config } from '@authserver/config';
-import type { Store, StoredAuditEvent } from '@authserver/store';
+import type { StoredAuditEvent } from '@authserver/store';
 import type { z } from 'zod';
 import { detailLine } from '../detail-line.ts';
 import type { HandlersOf } from './handler.ts';
 import { invalid } from './refusals.ts';
 
-export const auditHandlers = ({ store, config }: { store: Store; config: Config }): HandlersOf<'audit'> => ({
-  async list({ query, now }) {
+export const auditHandlers = ({ config }: { config: Config }): HandlersOf<'audit'> => ({
+  async list({ query, store, now }) {
     const { audit_default_lookback, audit_max_lookback } = config.admin;
     const ago = (seconds: number) => new Date(now.getTime() - seconds * 1000);
     const since = query.since === undefined ? ago(audit_default_lookback) : new Date(query.since);

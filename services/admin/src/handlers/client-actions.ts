@@ -1,8 +1,7 @@
 import { hashClientSecret, newClientSecret } from '@authserver/oauth';
-import type { ClientStatus, Repositories } from '@authserver/store';
+import type { ClientStatus } from '@authserver/store';
 import { type ClientDeps, hasSecrets, requireClient } from './clients.ts';
-import type { Caller, HandlersOf } from './handler.ts';
-import { recordChange } from './record-change.ts';
+import type { Call, HandlersOf } from './handler.ts';
 import { conflict, invalid, notFound } from './refusals.ts';
 
 /** From which states an action may start, and where it leads. `revoked` is final. */
@@ -12,93 +11,81 @@ const moves = {
   revoke: { from: ['active', 'suspended'], to: 'revoked', action: 'client.revoked' },
 } as const;
 
-type Actor = { caller: Caller; now: Date };
+type ClientActions = 'suspend' | 'reactivate' | 'revoke' | 'rotateSecret' | 'revokeSecret';
 
-export const clientActionHandlers = ({
-  store,
-  config,
-}: ClientDeps): Pick<HandlersOf<'client'>, 'suspend' | 'reactivate' | 'revoke' | 'rotateSecret' | 'revokeSecret'> => ({
-  suspend: ({ params, ...actor }) => store.transaction((tx) => move(tx, params.id, 'suspend', actor)),
+export const clientActionHandlers = ({ config }: ClientDeps): Pick<HandlersOf<'client'>, ClientActions> => ({
+  suspend: ({ params, ...call }) => move(params.id, 'suspend', call),
 
-  reactivate: ({ params, ...actor }) => store.transaction((tx) => move(tx, params.id, 'reactivate', actor)),
+  reactivate: ({ params, ...call }) => move(params.id, 'reactivate', call),
 
-  revoke: ({ params, ...actor }) =>
-    store.transaction(async (tx) => {
-      await tx.consentGrants.revokeAllOfClient(params.id, actor.now);
-      const revokedFamilies = await tx.tokenFamilies.revokeAll({ clientId: params.id }, 'client_revoked', actor.now);
-      await tx.revocationMarkers.set('client', params.id, actor.now);
-      return move(tx, params.id, 'revoke', actor, { revoked_families: revokedFamilies });
-    }),
+  async revoke({ params: { id: clientId }, ...call }) {
+    const { store, now } = call;
+    await store.consentGrants.revokeAllOfClient(clientId, now);
+    const revokedFamilies = await store.tokenFamilies.revokeAll({ clientId }, 'client_revoked', now);
+    await store.revocationMarkers.set('client', clientId, now);
+    return move(clientId, 'revoke', call, { revoked_families: revokedFamilies });
+  },
 
-  rotateSecret: ({ params, body, caller, now }) =>
-    store.transaction(async (tx) => {
-      const client = await requireClient(tx, params.id);
-      if (!hasSecrets(client))
-        throw invalid([
-          `A ${client.tokenEndpointAuthMethod === 'none' ? 'public' : 'private_key_jwt'} client has no secret.`,
-        ]);
-      const secret = newClientSecret();
-      const hash = hashClientSecret(secret, config.client_secret_pepper);
-      const overlap = body?.overlap ?? 0;
-      await tx.clientSecrets.lock(client.clientId);
-      const oldEndsAt = overlap > 0 ? new Date(now.getTime() + overlap * 1000) : undefined;
-      if (oldEndsAt) await tx.clientSecrets.add(client.clientId, hash, now, oldEndsAt);
-      else await tx.clients.replaceSecret(client.clientId, hash);
-      await recordChange(
-        tx,
-        { caller, now },
-        {
-          action: 'client.secret_rotated',
-          kind: 'client',
-          key: client.clientId,
-          clientId: client.clientId,
-          details: { name: client.clientName, overlap },
-        },
-      );
-      return {
-        client_id: client.clientId,
-        client_secret: secret,
-        ...(oldEndsAt ? { old_secret_expires_at: oldEndsAt.toISOString() } : {}),
-      };
-    }),
+  async rotateSecret({ params, body, store, record, match, now }) {
+    const client = await requireClient(store, params.id);
+    match(client.version);
+    const { clientId } = client;
+    if (!hasSecrets(client))
+      throw invalid([
+        `A ${client.tokenEndpointAuthMethod === 'none' ? 'public' : 'private_key_jwt'} client has no secret.`,
+      ]);
+    const secret = newClientSecret();
+    const hash = hashClientSecret(secret, config.client_secret_pepper);
+    const overlap = body?.overlap ?? 0;
+    await store.clientSecrets.lock(clientId);
+    const oldEndsAt = overlap > 0 ? new Date(now.getTime() + overlap * 1000) : undefined;
+    if (oldEndsAt) await store.clientSecrets.add(clientId, hash, now, oldEndsAt);
+    else await store.clients.replaceSecret(clientId, hash);
+    record({
+      action: 'client.secret_rotated',
+      feed: { kind: 'client', key: clientId },
+      clientId,
+      details: { name: client.clientName, overlap },
+    });
+    return {
+      client_id: clientId,
+      client_secret: secret,
+      ...(oldEndsAt ? { old_secret_expires_at: oldEndsAt.toISOString() } : {}),
+    };
+  },
 
-  revokeSecret: ({ params, caller, now }) =>
-    store.transaction(async (tx) => {
-      const client = await requireClient(tx, params.id);
-      const secret = client.secrets.find(({ id }) => id === params.secret_id);
-      if (!secret) throw notFound('secret');
-      if (!(await tx.clientSecrets.deleteExpiring(client.clientId, secret.id)))
-        throw conflict('This is the secret that stays; rotate it instead, or suspend the client.');
-      await recordChange(
-        tx,
-        { caller, now },
-        {
-          action: 'client.secret_revoked',
-          kind: 'client',
-          key: client.clientId,
-          clientId: client.clientId,
-          details: { name: client.clientName, secret_id: secret.id },
-        },
-      );
-    }),
+  async revokeSecret({ params, store, record, match }) {
+    const client = await requireClient(store, params.id);
+    match(client.version);
+    const { clientId } = client;
+    const secret = client.secrets.find(({ id }) => id === params.secret_id);
+    if (!secret) throw notFound('secret');
+    if (!(await store.clientSecrets.deleteExpiring(clientId, secret.id)))
+      throw conflict('This is the secret that stays; rotate it instead, or suspend the client.');
+    record({
+      action: 'client.secret_revoked',
+      feed: { kind: 'client', key: clientId },
+      clientId,
+      details: { name: client.clientName, secret_id: secret.id },
+    });
+  },
 });
 
 /** @throws {Problem} `not_found`, or `conflict` when the client's state does not allow the move; both undo everything */
 const move = async (
-  tx: Repositories,
   clientId: string,
   name: keyof typeof moves,
-  actor: Actor,
+  { store, record, match }: Pick<Call, 'store' | 'record' | 'match'>,
   details: Record<string, unknown> = {},
 ): Promise<{ status: ClientStatus }> => {
   const { from, to, action } = moves[name];
-  const before = await requireClient(tx, clientId);
-  const after = await tx.clients.setStatus(clientId, from, to);
+  const before = await requireClient(store, clientId);
+  match(before.version);
+  const after = await store.clients.setStatus(clientId, from, to);
   if (!after) throw conflict(`A client that is ${before.status} cannot become ${to}.`);
-  await recordChange(tx, actor, {
+  record({
     action,
-    kind: 'client',
-    key: clientId,
+    feed: { kind: 'client', key: clientId },
     clientId,
     details: { before: { status: before.status }, after: { status: after.status }, ...details },
   });

@@ -8,133 +8,122 @@ import {
   newClientSecret,
   responseTypesOf,
 } from '@authserver/oauth';
-import type { Client, Repositories, Store } from '@authserver/store';
+import type { Client, Repositories } from '@authserver/store';
 import type { Metrics } from '@authserver/telemetry';
 import type { z } from 'zod';
 import type { HandlersOf } from './handler.ts';
-import { recordChange } from './record-change.ts';
-import { changedMeanwhile, conflict, invalid, notFound } from './refusals.ts';
+import { ChangedMeanwhile, conflict, invalid, notFound } from './refusals.ts';
 
-export type ClientDeps = { store: Store; config: Config; metrics: Metrics };
+export type ClientDeps = { config: Config; metrics: Metrics };
 
 export const clientHandlers = ({
-  store,
   config,
   metrics,
 }: ClientDeps): Pick<HandlersOf<'client'>, 'list' | 'get' | 'create' | 'update' | 'delete'> => ({
-  async list({ query: { status, source, limit, offset }, total }) {
+  async list({ query: { status, source, limit, offset }, store, page }) {
     const filter = { ...(status && { status }), ...(source && { source }) };
     const found = await store.clients.list(filter, { limit, offset });
-    total(found.total);
+    page(found);
     return found.rows.map(toView);
   },
 
-  get: async ({ params }) => toView(await requireClient(store, params.id)),
+  async get({ params, store, etag }) {
+    const client = await requireClient(store, params.id);
+    etag(client.version);
+    return toView(client);
+  },
 
-  async create({ body, caller, now }) {
+  async create({ body, store, record, afterCommit, etag }) {
     requireGrants(body.grant_types, config);
     const secret = hasSecrets({ tokenEndpointAuthMethod: body.token_endpoint_auth_method })
       ? newClientSecret()
       : undefined;
-    const client = await store.transaction(async (tx) => {
-      const inserted = await tx.clients.insert({
-        clientId: newClientId(),
-        clientName: body.client_name,
-        redirectUris: body.redirect_uris,
-        grantTypes: body.grant_types,
-        responseTypes: responseTypesOf(body.grant_types),
-        tokenEndpointAuthMethod: body.token_endpoint_auth_method,
-        applicationType: body.application_type,
-        ceiling: toScopes(body.scope),
-        registrationSource: 'admin',
-        cimdUrl: undefined,
-        agent: body.agent,
-        agentDescription: body.agent_description,
-        jwks: body.jwks,
-        jwksUri: body.jwks_uri,
-        dpopBoundAccessTokens: body.dpop_bound_access_tokens,
-        requirePushedAuthorizationRequests: body.require_pushed_authorization_requests,
-        refreshTokenPolicy: body.refresh_token_policy,
-      });
-      if (secret)
-        await tx.clients.replaceSecret(inserted.clientId, hashClientSecret(secret, config.client_secret_pepper));
-      await recordChange(
-        tx,
-        { caller, now },
-        {
-          action: 'client.created_admin',
-          kind: 'client',
-          key: inserted.clientId,
-          clientId: inserted.clientId,
-          details: { name: inserted.clientName, after: toView(inserted) },
-        },
-      );
-      return inserted;
+    const client = await store.clients.insert({
+      clientId: newClientId(),
+      clientName: body.client_name,
+      redirectUris: body.redirect_uris,
+      grantTypes: body.grant_types,
+      responseTypes: responseTypesOf(body.grant_types),
+      tokenEndpointAuthMethod: body.token_endpoint_auth_method,
+      applicationType: body.application_type,
+      ceiling: toScopes(body.scope),
+      registrationSource: 'admin',
+      cimdUrl: undefined,
+      agent: body.agent,
+      agentDescription: body.agent_description,
+      jwks: body.jwks,
+      jwksUri: body.jwks_uri,
+      dpopBoundAccessTokens: body.dpop_bound_access_tokens,
+      requirePushedAuthorizationRequests: body.require_pushed_authorization_requests,
+      refreshTokenPolicy: body.refresh_token_policy,
     });
-    metrics.clientsRegistered.inc({ source: 'admin' });
+    const { clientId } = client;
+    if (secret) await store.clients.replaceSecret(clientId, hashClientSecret(secret, config.client_secret_pepper));
+    record({
+      action: 'client.created_admin',
+      feed: { kind: 'client', key: clientId },
+      clientId,
+      details: { name: client.clientName, after: toView(client) },
+    });
+    afterCommit(() => metrics.clientsRegistered.inc({ source: 'admin' }));
+    etag(client.version);
     return toCreatedView(client, secret);
   },
 
-  update: ({ params, body, caller, now }) =>
-    store.transaction(async (tx) => {
-      const before = await requireClient(tx, params.id);
-      if (Object.keys(body).length === 0) return toView(before);
-      if (body.grant_types) requireGrants(body.grant_types, config);
-      requireOwnMetadata(before, body);
-      const wanted: Client = {
-        ...before,
-        ...keysAfter(before, body),
-        clientName: body.client_name ?? before.clientName,
-        redirectUris: body.redirect_uris ?? before.redirectUris,
-        grantTypes: body.grant_types ?? before.grantTypes,
-        ceiling: body.scope === undefined ? before.ceiling : toScopes(body.scope),
-        dpopBoundAccessTokens: body.dpop_bound_access_tokens ?? before.dpopBoundAccessTokens,
-        requirePushedAuthorizationRequests:
-          body.require_pushed_authorization_requests ?? before.requirePushedAuthorizationRequests,
-        refreshTokenPolicy: body.refresh_token_policy ?? before.refreshTokenPolicy,
-      };
-      requireSoundMetadata(wanted);
-      const after = await tx.clients.update(wanted);
-      if (!after) throw changedMeanwhile('client');
-      await recordChange(
-        tx,
-        { caller, now },
-        {
-          action: 'client.updated',
-          kind: 'client',
-          key: after.clientId,
-          clientId: after.clientId,
-          details: { before: toView(before), after: toView(after) },
-        },
-      );
-      return toView(after);
-    }),
+  async update({ params, body, store, record, match, etag }) {
+    const before = await requireClient(store, params.id);
+    match(before.version);
+    etag(before.version);
+    if (Object.keys(body).length === 0) return toView(before);
+    if (body.grant_types) requireGrants(body.grant_types, config);
+    requireOwnMetadata(before, body);
+    const wanted: Client = {
+      ...before,
+      ...keysAfter(before, body),
+      clientName: body.client_name ?? before.clientName,
+      redirectUris: body.redirect_uris ?? before.redirectUris,
+      grantTypes: body.grant_types ?? before.grantTypes,
+      ceiling: body.scope === undefined ? before.ceiling : toScopes(body.scope),
+      dpopBoundAccessTokens: body.dpop_bound_access_tokens ?? before.dpopBoundAccessTokens,
+      requirePushedAuthorizationRequests:
+        body.require_pushed_authorization_requests ?? before.requirePushedAuthorizationRequests,
+      refreshTokenPolicy: body.refresh_token_policy ?? before.refreshTokenPolicy,
+    };
+    requireSoundMetadata(wanted);
+    const after = await store.clients.update(wanted);
+    if (!after) throw new ChangedMeanwhile('client');
+    const { clientId } = after;
+    record({
+      action: 'client.updated',
+      feed: { kind: 'client', key: clientId },
+      clientId,
+      details: { before: toView(before), after: toView(after) },
+    });
+    etag(after.version);
+    return toView(after);
+  },
 
-  delete: ({ params, query: { force }, caller, now }) =>
-    store.transaction(async (tx) => {
-      const before = await requireClient(tx, params.id);
-      const live = await tx.clients.countLive(before.clientId, now);
-      if (!force && live.families + live.tokens > 0)
-        throw conflict(
-          `The client holds ${live.families} live token families and ${live.tokens} machine tokens; delete it with force=true to end them.`,
-        );
-      await tx.consentGrants.lockOf({ clientId: before.clientId });
-      await tx.tokenFamilies.revokeAll({ clientId: before.clientId }, 'client_deleted', now);
-      // Rows of issued tokens outlive the client; the marker is what makes them dead.
-      await tx.revocationMarkers.set('client', before.clientId, now);
-      await tx.clients.delete(before.clientId);
-      await recordChange(
-        tx,
-        { caller, now },
-        {
-          action: 'client.deleted',
-          kind: 'client',
-          key: before.clientId,
-          clientId: before.clientId,
-          details: { force, revoked_families: live.families, before: toView(before) },
-        },
+  async delete({ params, query: { force }, store, record, match, now }) {
+    const before = await requireClient(store, params.id);
+    match(before.version);
+    const { clientId } = before;
+    const live = await store.clients.countLive(clientId, now);
+    if (!force && live.families + live.tokens > 0)
+      throw conflict(
+        `The client holds ${live.families} live token families and ${live.tokens} machine tokens; delete it with force=true to end them.`,
       );
-    }),
+    await store.consentGrants.lockOf({ clientId });
+    await store.tokenFamilies.revokeAll({ clientId }, 'client_deleted', now);
+    // Rows of issued tokens outlive the client; the marker is what makes them dead.
+    await store.revocationMarkers.set('client', clientId, now);
+    await store.clients.delete(clientId);
+    record({
+      action: 'client.deleted',
+      feed: { kind: 'client', key: clientId },
+      clientId,
+      details: { force, revoked_families: live.families, before: toView(before) },
+    });
+  },
 });
 
 export const requireClient = async ({ clients }: Pick<Repositories, 'clients'>, clientId: string): Promise<Client> => {
@@ -199,7 +188,6 @@ const requireSoundMetadata = (client: Client): void => {
   if (problems.length > 0) throw invalid(problems.map(({ member, message }) => `${member}: ${message}`));
 };
 
-/** The one response type and the one grant that uses it come and go together (RFC 7591 §2.1). */
 const toScopes = (scope: string): string[] => scope.split(' ').filter((name) => name !== '');
 
 const shown = (client: Client) => ({

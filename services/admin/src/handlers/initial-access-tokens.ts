@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { InitialAccessTokenView } from '@authserver/admin-api';
-import { type InitialAccessToken, type Store, uuidv7 } from '@authserver/store';
+import { type InitialAccessToken, uuidv7 } from '@authserver/store';
 import type { z } from 'zod';
 import type { HandlersOf } from './handler.ts';
 import { notFound } from './refusals.ts';
@@ -9,38 +9,35 @@ import { notFound } from './refusals.ts';
  * Tokens that let their bearers register clients. The data plane reads them when they are used and never keeps one, so
  * their changes are in the audit trail but not in the change feed.
  */
-export const initialAccessTokenHandlers = ({ store }: { store: Store }): HandlersOf<'initialAccessToken'> => ({
-  async list({ query: { limit, offset }, total, now }) {
-    const found = await store.initialAccessTokens.list({ limit, offset });
-    total(found.total);
+export const initialAccessTokenHandlers = (): HandlersOf<'initialAccessToken'> => ({
+  async list({ query: { limit, offset, cursor }, store, page, now }) {
+    const found = await store.initialAccessTokens.list({ limit, offset, after: cursor });
+    page(found);
     return found.rows.map((row) => toView(row, now));
   },
 
-  async create({ body: { label, expires_in: seconds, max_uses: maxUses }, caller, now }) {
+  async create({ body: { label, expires_in: seconds, max_uses: maxUses }, store, record, now }) {
     const token = `iat_${randomBytes(32).toString('base64url')}`;
-    const row = await store.transaction(async (tx) => {
-      const inserted = await tx.initialAccessTokens.insert({
-        id: uuidv7(now),
-        label,
-        tokenHash: createHash('sha256').update(token).digest(),
-        maxUses,
-        createdAt: now,
-        expiresAt: new Date(now.getTime() + seconds * 1000),
-      });
-      const details = { after: toView(inserted, now) };
-      await tx.auditEvents.insert({ ...caller, action: 'initial_access_token.created', details, at: now });
-      return inserted;
+    const row = await store.initialAccessTokens.insert({
+      id: uuidv7(now),
+      label,
+      tokenHash: createHash('sha256').update(token).digest(),
+      maxUses,
+      createdAt: now,
+      expiresAt: new Date(now.getTime() + seconds * 1000),
     });
+    record({ action: 'initial_access_token.created', details: { after: toView(row, now) } });
     return { ...toView(row, now), token };
   },
 
-  delete: ({ params, caller, now }) =>
-    store.transaction(async (tx) => {
-      const row = await tx.initialAccessTokens.revoke(params.id, now);
-      if (!row) throw notFound('initial access token that could be revoked');
-      const details = { before: toView({ ...row, revokedAt: undefined }, now) };
-      await tx.auditEvents.insert({ ...caller, action: 'initial_access_token.revoked', details, at: now });
-    }),
+  async delete({ params, store, record, now }) {
+    const row = await store.initialAccessTokens.revoke(params.id, now);
+    if (!row) throw notFound('initial access token that could be revoked');
+    record({
+      action: 'initial_access_token.revoked',
+      details: { before: toView({ ...row, revokedAt: undefined }, now) },
+    });
+  },
 });
 
 const toView = (row: InitialAccessToken, now: Date): z.output<typeof InitialAccessTokenView> => ({

@@ -1,8 +1,7 @@
 import type { IssuanceView } from '@authserver/admin-api';
-import type { Store, StoredIssuance } from '@authserver/store';
+import type { Repositories, StoredIssuance } from '@authserver/store';
 import type { z } from 'zod';
 import type { HandlersOf } from './handler.ts';
-import { recordChange } from './record-change.ts';
 import { invalid, notFound } from './refusals.ts';
 
 const dayMs = 24 * 3600 * 1000;
@@ -10,8 +9,8 @@ const maxDays = 30;
 /** What a look-up by `jti`, which has no span, says in `since`. */
 const noSince = '0001-01-01T00:00:00Z';
 
-export const issuanceHandlers = ({ store }: { store: Store }): HandlersOf<'issuance'> => ({
-  async list({ query, now }) {
+export const issuanceHandlers = (): HandlersOf<'issuance'> => ({
+  async list({ query, store, now }) {
     const { user, client, jti } = query;
     const resourceId = query.resource === undefined ? undefined : await resourceIdOf(store, query.resource);
     const nothingMatches = query.resource !== undefined && resourceId === undefined;
@@ -39,39 +38,33 @@ export const issuanceHandlers = ({ store }: { store: Store }): HandlersOf<'issua
     return { issuances: rows.map((row) => toView(row, now)), since: since.toISOString(), count: rows.length };
   },
 
-  async get({ params, now }) {
+  async get({ params, store, now }) {
     const row = await store.issuances.find(params.id);
     if (!row) throw notFound('issuance');
     return toView(row, now);
   },
 
   /** Idempotent: what is not there, or revoked already, is as revoked as one can wish. */
-  revoke: ({ params, caller, now }) =>
-    store.transaction(async (tx) => {
-      const revoked = await tx.issuances.revoke(params.id, now);
-      if (!revoked) return;
-      await recordChange(
-        tx,
-        { caller, now },
-        {
-          action: 'issuance.revoked_admin',
-          kind: 'revocation',
-          key: revoked.id,
-          clientId: revoked.clientId,
-          details: {
-            id: revoked.id,
-            subject_user_id: revoked.subjectUserId,
-            client_id: revoked.clientId,
-            resource_id: revoked.resourceId,
-            before: { revoked_at: null },
-            after: { revoked_at: now.toISOString() },
-          },
-        },
-      );
-    }),
+  async revoke({ params, store, record, now }) {
+    const revoked = await store.issuances.revoke(params.id, now);
+    if (!revoked) return;
+    record({
+      action: 'issuance.revoked_admin',
+      feed: { kind: 'revocation', key: revoked.id },
+      clientId: revoked.clientId,
+      details: {
+        id: revoked.id,
+        subject_user_id: revoked.subjectUserId,
+        client_id: revoked.clientId,
+        resource_id: revoked.resourceId,
+        before: { revoked_at: null },
+        after: { revoked_at: now.toISOString() },
+      },
+    });
+  },
 });
 
-const resourceIdOf = async (store: Store, idOrSlug: string): Promise<string | undefined> =>
+const resourceIdOf = async (store: Repositories, idOrSlug: string): Promise<string | undefined> =>
   ((await store.resources.find(idOrSlug)) ?? (await store.resources.findBySlug(idOrSlug)))?.id;
 
 const isFor = (row: StoredIssuance, resourceId: string): boolean =>

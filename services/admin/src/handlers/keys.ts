@@ -1,13 +1,12 @@
 import type { Config } from '@authserver/config';
 import { type Keyring, type KeyStore, KeyTooYoungError } from '@authserver/keys';
-import type { Store } from '@authserver/store';
 import type { Metrics } from '@authserver/telemetry';
 import type { HandlersOf } from './handler.ts';
 import { conflict } from './refusals.ts';
 
-type KeyDeps = { store: Store; config: Config; keyStore: KeyStore; keyring: Keyring; metrics: Metrics };
+type KeyDeps = { config: Config; keyStore: KeyStore; keyring: Keyring; metrics: Metrics };
 
-export const keyHandlers = ({ store, config, keyStore, keyring, metrics }: KeyDeps): HandlersOf<'key'> => {
+export const keyHandlers = ({ config, keyStore, keyring, metrics }: KeyDeps): HandlersOf<'key'> => {
   const reload = async () => {
     const start = performance.now();
     await keyring.reload();
@@ -32,23 +31,23 @@ export const keyHandlers = ({ store, config, keyStore, keyring, metrics }: KeyDe
 
     /**
      * The key store has no part in the database's transaction, so the rotation comes in the middle of it: a database that
-     * is away stops it beforehand, and a rotation that fails leaves no trace. The change is recorded last, because its lock
-     * orders all changes and waiting for a key file under it would hold up every other operator.
+     * is away stops it beforehand, and a rotation that fails leaves no trace.
      */
-    async rotate({ query, body, caller, now }) {
+    async rotate({ query, body, store, record, afterCommit, dryRun, now }) {
       const force = query.force || body?.force === true;
+      await store.settings.dcrMode(); // the database answers
       await reload();
       const before = keyring.current().kid;
+      const { algorithm } = config.signing;
       try {
-        const rotated = await store.transaction(async (tx) => {
-          const after = await keyStore.rotate({ now, algorithm: config.signing.algorithm, force }).catch(toConflict);
-          const details = { force, before: { kid: before }, after };
-          await tx.auditEvents.insert({ ...caller, action: 'key.rotated', at: now, details });
-          await tx.changes.record('signing_key', after.kid);
-          return after;
+        const after = await keyStore.rotate({ now, algorithm, force, dryRun }).catch(toConflict);
+        record({
+          action: 'key.rotated',
+          feed: { kind: 'signing_key', key: after.kid },
+          details: { force, before: { kid: before }, after },
         });
-        metrics.keyRotations.inc();
-        return rotated;
+        afterCommit(() => metrics.keyRotations.inc());
+        return after;
       } finally {
         // Also when the ring has moved and its announcement failed. Trouble reading it is told by the next call.
         await reload().catch(() => {});

@@ -1,8 +1,7 @@
-import type { Resource, ResourcePolicy, Store } from '@authserver/store';
+import type { ResourcePolicy } from '@authserver/store';
 import type { AuditAction } from '@authserver/telemetry';
-import type { Caller, HandlersOf } from './handler.ts';
-import { recordChange } from './record-change.ts';
-import { changedMeanwhile } from './refusals.ts';
+import type { Call, HandlersOf } from './handler.ts';
+import { ChangedMeanwhile } from './refusals.ts';
 import { requireKnownClients, requireResource } from './resources.ts';
 
 /** The three lists of a policy: how to read one and how to put another in its place. */
@@ -31,81 +30,77 @@ const lists = {
 } as const satisfies Record<string, { added: AuditAction; removed: AuditAction } & Record<string, unknown>>;
 
 type ListName = keyof typeof lists;
-type Actor = { caller: Caller; now: Date };
+type Look = Pick<Call, 'store' | 'etag'>;
+type Edit = Pick<Call, 'store' | 'record' | 'match' | 'etag'>;
 
 /** Adding what is there and removing what is not changes nothing and leaves no trace. */
-export const policyHandlers = ({ store }: { store: Store }): HandlersOf<'policy'> => {
-  const read = async (slug: string, name: ListName) => [
-    ...lists[name].read((await requireResource(store, slug)).policy),
-  ];
+export const policyHandlers = (): HandlersOf<'policy'> => ({
+  listExchangeClients: async ({ params, ...call }) => ({
+    allowed_client_ids: await read(params.slug, 'exchange', call),
+  }),
+  addExchangeClient: async ({ params, body, ...call }) => ({
+    allowed_client_ids: await add(params.slug, 'exchange', body.client_id, call),
+  }),
+  removeExchangeClient: async ({ params, ...call }) => ({
+    allowed_client_ids: await remove(params.slug, 'exchange', params.client_id, call),
+  }),
 
-  const add = (slug: string, name: ListName, item: string, actor: Actor) =>
-    store.transaction(async (tx) => {
-      const resource = await requireResource(tx, slug);
-      const items = lists[name].read(resource.policy);
-      if (items.includes(item)) return items;
-      if (lists[name].member === 'client_id') await requireKnownClients(tx, [item]);
-      return replace(tx, resource, name, [...items, item], lists[name].added, item, actor);
-    });
+  listRuntimeClients: async ({ params, ...call }) => ({ client_ids: await read(params.slug, 'runtime', call) }),
+  addRuntimeClient: async ({ params, body, ...call }) => ({
+    client_ids: await add(params.slug, 'runtime', body.client_id, call),
+  }),
+  removeRuntimeClient: async ({ params, ...call }) => ({
+    client_ids: await remove(params.slug, 'runtime', params.client_id, call),
+  }),
 
-  const remove = (slug: string, name: ListName, item: string, actor: Actor) =>
-    store.transaction(async (tx) => {
-      const resource = await requireResource(tx, slug);
-      const items = lists[name].read(resource.policy);
-      if (!items.includes(item)) return items;
-      const kept = items.filter((other) => other !== item);
-      return replace(tx, resource, name, kept, lists[name].removed, item, actor);
-    });
+  listReturnUrls: async ({ params, ...call }) => ({ allowed_return_urls: await read(params.slug, 'connect', call) }),
+  addReturnUrl: async ({ params, body, ...call }) => ({
+    allowed_return_urls: await add(params.slug, 'connect', body.url, call),
+  }),
+  removeReturnUrl: async ({ params, query, ...call }) => ({
+    allowed_return_urls: await remove(params.slug, 'connect', query.url, call),
+  }),
+});
 
-  return {
-    listExchangeClients: async ({ params }) => ({ allowed_client_ids: await read(params.slug, 'exchange') }),
-    addExchangeClient: async ({ params, body, ...actor }) => ({
-      allowed_client_ids: await add(params.slug, 'exchange', body.client_id, actor),
-    }),
-    removeExchangeClient: async ({ params, ...actor }) => ({
-      allowed_client_ids: await remove(params.slug, 'exchange', params.client_id, actor),
-    }),
-
-    listRuntimeClients: async ({ params }) => ({ client_ids: await read(params.slug, 'runtime') }),
-    addRuntimeClient: async ({ params, body, ...actor }) => ({
-      client_ids: await add(params.slug, 'runtime', body.client_id, actor),
-    }),
-    removeRuntimeClient: async ({ params, ...actor }) => ({
-      client_ids: await remove(params.slug, 'runtime', params.client_id, actor),
-    }),
-
-    listReturnUrls: async ({ params }) => ({ allowed_return_urls: await read(params.slug, 'connect') }),
-    addReturnUrl: async ({ params, body, ...actor }) => ({
-      allowed_return_urls: await add(params.slug, 'connect', body.url, actor),
-    }),
-    removeReturnUrl: async ({ params, query, ...actor }) => ({
-      allowed_return_urls: await remove(params.slug, 'connect', query.url, actor),
-    }),
-  };
+const read = async (slug: string, name: ListName, { store, etag }: Look): Promise<string[]> => {
+  const resource = await requireResource(store, slug);
+  etag(resource.version);
+  return [...lists[name].read(resource.policy)];
 };
 
-const replace = async (
-  tx: Parameters<typeof recordChange>[0],
-  resource: Resource,
+const add = (slug: string, name: ListName, item: string, call: Edit): Promise<string[]> =>
+  edit(slug, name, item, call, async (items) => {
+    if (items.includes(item)) return undefined;
+    if (lists[name].member === 'client_id') await requireKnownClients(call.store, [item]);
+    return { items: [...items, item], action: lists[name].added };
+  });
+
+const remove = (slug: string, name: ListName, item: string, call: Edit): Promise<string[]> =>
+  edit(slug, name, item, call, async (items) =>
+    items.includes(item) ? { items: items.filter((other) => other !== item), action: lists[name].removed } : undefined,
+  );
+
+const edit = async (
+  slug: string,
   name: ListName,
-  items: string[],
-  action: AuditAction,
   item: string,
-  { caller, now }: Actor,
+  { store, record, match, etag }: Edit,
+  change: (items: string[]) => Promise<{ items: string[]; action: AuditAction } | undefined>,
 ): Promise<string[]> => {
   const { read, write, member } = lists[name];
-  const after = await tx.resources.update({ ...resource, policy: write(resource.policy, items) });
-  if (!after) throw changedMeanwhile('resource');
-  await recordChange(
-    tx,
-    { caller, now },
-    {
-      action,
-      kind: 'resource',
-      key: resource.id,
-      ...(member === 'client_id' ? { clientId: item } : {}),
-      details: { slug: resource.slug, [member]: item, before: read(resource.policy), after: read(after.policy) },
-    },
-  );
+  const before = await requireResource(store, slug);
+  match(before.version);
+  etag(before.version);
+  const changed = await change(read(before.policy));
+  if (!changed) return read(before.policy);
+  const after = await store.resources.update({ ...before, policy: write(before.policy, changed.items) });
+  if (!after) throw new ChangedMeanwhile('resource');
+  record({
+    action: changed.action,
+    feed: { kind: 'resource', key: before.id },
+    clientId: member === 'client_id' ? item : undefined,
+    details: { slug: before.slug, [member]: item, before: read(before.policy), after: read(after.policy) },
+  });
+  etag(after.version);
   return read(after.policy);
 };

@@ -1,113 +1,87 @@
 import type { CreateResource, ResourceView } from '@authserver/admin-api';
-import {
-  type NewResource,
-  type Repositories,
-  type Resource,
-  type ResourcePolicy,
-  type Store,
-  uuidv7,
-} from '@authserver/store';
+import { type NewResource, type Repositories, type Resource, type ResourcePolicy, uuidv7 } from '@authserver/store';
 import type { Metrics } from '@authserver/telemetry';
 import type { z } from 'zod';
 import type { HandlersOf } from './handler.ts';
-import { recordChange } from './record-change.ts';
-import { changedMeanwhile, invalid, notFound, orConflict } from './refusals.ts';
+import { ChangedMeanwhile, invalid, notFound, orConflict } from './refusals.ts';
 
 const taken = (constraint: string) =>
   constraint.includes('uri') ? 'A resource with this URI exists already.' : 'A resource with this slug exists already.';
 
-export const resourceHandlers = ({ store, metrics }: { store: Store; metrics: Metrics }): HandlersOf<'resource'> => ({
-  async list({ query: { slug, backend_kind, limit = 100, offset = 0 }, total }) {
+export const resourceHandlers = ({ metrics }: { metrics: Metrics }): HandlersOf<'resource'> => ({
+  async list({ query: { slug, backend_kind, limit = 100, offset = 0 }, store, page, etag }) {
     if (slug !== undefined) {
       const found = await store.resources.findBySlug(slug);
       if (!found) throw notFound('resource');
+      etag(found.version);
       return toView(found);
     }
     const found = await store.resources.list(backend_kind ? { backendKind: backend_kind } : {}, { limit, offset });
-    total(found.total);
+    page(found);
     return found.rows.map(toView);
   },
 
-  get: async ({ params }) => toView(await requireResource(store, params.id)),
+  async get({ params, store, etag }) {
+    const resource = await requireResource(store, params.id);
+    etag(resource.version);
+    return toView(resource);
+  },
 
-  async create({ body, caller, now }) {
-    const creating = store.transaction(async (tx) => {
-      await requireKnownClients(tx, listedClients(body.policy));
-      const created = await tx.resources.insert(toNewResource(body, now));
-      await recordChange(
-        tx,
-        { caller, now },
-        {
-          action: 'resource.created',
-          kind: 'resource',
-          key: created.id,
-          details: { id: created.id, slug: created.slug, after: toView(created) },
-        },
-      );
-      return created;
+  async create({ body, store, record, afterCommit, etag, now }) {
+    await requireKnownClients(store, listedClients(body.policy));
+    const created = await orConflict(store.resources.insert(toNewResource(body, now)), taken);
+    record({
+      action: 'resource.created',
+      feed: { kind: 'resource', key: created.id },
+      details: { id: created.id, slug: created.slug, after: toView(created) },
     });
-    const created = await orConflict(creating, taken);
-    metrics.resourceServerOps.inc({ op: 'create' });
+    afterCommit(() => metrics.resourceServerOps.inc({ op: 'create' }));
+    etag(created.version);
     return toView(created);
   },
 
-  async update({ params, body, caller, now }) {
+  async update({ params, body, store, record, afterCommit, match, etag }) {
+    const before = await requireResource(store, params.id);
+    match(before.version);
+    etag(before.version);
     const fields = Object.keys(body);
-    if (fields.length === 0) return toView(await requireResource(store, params.id));
-    const updating = store.transaction(async (tx) => {
-      const before = await requireResource(tx, params.id);
-      if (body.policy) await requireKnownClients(tx, newlyListed(body.policy, before.policy));
-      const after = await tx.resources.update({
-        ...before,
-        slug: body.slug ?? before.slug,
-        uri: body.uri ?? before.uri,
-        displayName: body.display_name ?? before.displayName,
-        scopes: body.scopes ?? before.scopes,
-        policy: body.policy ?? before.policy,
-        dpopBoundAccessTokensRequired: body.dpop_bound_access_tokens_required ?? before.dpopBoundAccessTokensRequired,
-      });
-      if (!after) throw changedMeanwhile('resource');
-      await recordChange(
-        tx,
-        { caller, now },
-        {
-          action: 'resource.patched',
-          kind: 'resource',
-          key: after.id,
-          details: {
-            id: after.id,
-            slug: after.slug,
-            fields: fields.join(','),
-            before: toView(before),
-            after: toView(after),
-          },
-        },
-      );
-      return after;
+    if (fields.length === 0) return toView(before);
+    if (body.policy) await requireKnownClients(store, newlyListed(body.policy, before.policy));
+    const updating = store.resources.update({
+      ...before,
+      slug: body.slug ?? before.slug,
+      uri: body.uri ?? before.uri,
+      displayName: body.display_name ?? before.displayName,
+      scopes: body.scopes ?? before.scopes,
+      policy: body.policy ?? before.policy,
+      dpopBoundAccessTokensRequired: body.dpop_bound_access_tokens_required ?? before.dpopBoundAccessTokensRequired,
     });
-    const updated = await orConflict(updating, taken);
-    metrics.resourceServerOps.inc({ op: 'update' });
-    return toView(updated);
+    const after = await orConflict(updating, taken);
+    if (!after) throw new ChangedMeanwhile('resource');
+    const { id, slug } = after;
+    record({
+      action: 'resource.patched',
+      feed: { kind: 'resource', key: id },
+      details: { id, slug, fields: fields.join(','), before: toView(before), after: toView(after) },
+    });
+    afterCommit(() => metrics.resourceServerOps.inc({ op: 'update' }));
+    etag(after.version);
+    return toView(after);
   },
 
-  async delete({ params, caller, now }) {
-    await store.transaction(async (tx) => {
-      const before = await requireResource(tx, params.id);
-      await tx.consentGrants.lockOf({ resourceId: before.id });
-      const revokedFamilies = await tx.tokenFamilies.revokeAll({ resourceId: before.id }, 'resource_deleted', now);
-      await tx.resources.delete(before.id);
-      await recordChange(
-        tx,
-        { caller, now },
-        {
-          action: 'resource.deleted',
-          kind: 'resource',
-          key: before.id,
-          details: { id: before.id, slug: before.slug, revoked_families: revokedFamilies, before: toView(before) },
-        },
-      );
+  async delete({ params, store, record, afterCommit, match, now }) {
+    const before = await requireResource(store, params.id);
+    match(before.version);
+    const { id, slug } = before;
+    await store.consentGrants.lockOf({ resourceId: id });
+    const revokedFamilies = await store.tokenFamilies.revokeAll({ resourceId: id }, 'resource_deleted', now);
+    await store.resources.delete(id);
+    record({
+      action: 'resource.deleted',
+      feed: { kind: 'resource', key: id },
+      details: { id, slug, revoked_families: revokedFamilies, before: toView(before) },
     });
-    metrics.resourceServerOps.inc({ op: 'delete' });
+    afterCommit(() => metrics.resourceServerOps.inc({ op: 'delete' }));
   },
 });
 

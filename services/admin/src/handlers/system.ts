@@ -1,12 +1,10 @@
 import type { Config } from '@authserver/config';
 import type { KeyStore } from '@authserver/keys';
-import type { Store } from '@authserver/store';
 import type { Logger } from '@authserver/telemetry';
 import { formatUptime } from '../uptime.ts';
 import type { HandlersOf } from './handler.ts';
 
 type SystemDeps = {
-  store: Store;
   config: Config;
   keyStore: KeyStore;
   ping: () => Promise<unknown>;
@@ -16,7 +14,7 @@ type SystemDeps = {
 };
 
 export const systemHandlers = (deps: SystemDeps): HandlersOf<'system'> => {
-  const { store, config } = deps;
+  const { config } = deps;
 
   /** Asks the subsystem itself. Why it does not answer goes to the log, not to the caller. */
   const probe = async (name: 'storage' | 'signing', driver: string, ask: () => Promise<unknown>) => {
@@ -31,7 +29,7 @@ export const systemHandlers = (deps: SystemDeps): HandlersOf<'system'> => {
   };
 
   return {
-    async stats({ now }) {
+    async stats({ store, now }) {
       const lastDay = await store.issuances.countSince(new Date(now.getTime() - 24 * 3600 * 1000));
       const { total: clients = 0 } = await store.clients.list({}, { limit: 1, offset: 0 });
       return {
@@ -57,7 +55,7 @@ export const systemHandlers = (deps: SystemDeps): HandlersOf<'system'> => {
       };
     },
 
-    config: async () => ({
+    config: async ({ store }) => ({
       issuer: config.server.issuer,
       storage: { driver: config.storage.driver },
       signing: { algorithm: config.signing.algorithm, key_store: config.signing.key_store },

@@ -1,12 +1,12 @@
 import type { ConnectionEventView } from '@authserver/admin-api';
 import { readReference } from '@authserver/http';
-import type { ConnectionEvent, Store } from '@authserver/store';
+import type { ConnectionEvent } from '@authserver/store';
 import type { z } from 'zod';
 import type { HandlersOf } from './handler.ts';
 import { notFound } from './refusals.ts';
 
-export const traceHandlers = ({ store }: { store: Store }): HandlersOf<'trace'> => ({
-  async list({ query: { reference, client_id, limit } }) {
+export const traceHandlers = (): HandlersOf<'trace'> => ({
+  async list({ query: { reference, client_id, limit }, store }) {
     if (client_id !== undefined)
       return { events: (await store.connectionEvents.ofClient(client_id, limit)).map(toView) };
     const events = await store.connectionEvents.aroundReference(readReference(reference ?? ''), limit);

@@ -1,94 +1,83 @@
 import type { UserView } from '@authserver/admin-api';
-import { type Repositories, type Store, type User, uuidv7 } from '@authserver/store';
+import { type Repositories, type User, uuidv7 } from '@authserver/store';
 import type { z } from 'zod';
 import { hashPassword } from '../passwords.ts';
 import type { HandlersOf } from './handler.ts';
-import { recordChange } from './record-change.ts';
-import { changedMeanwhile, conflict, invalid, notFound, orConflict } from './refusals.ts';
+import { ChangedMeanwhile, conflict, invalid, notFound, orConflict } from './refusals.ts';
 
 const emailTaken = () => 'A user with this e-mail address exists already.';
 
-export const userHandlers = ({
-  store,
-}: {
-  store: Store;
-}): Pick<HandlersOf<'user'>, 'list' | 'get' | 'create' | 'update' | 'delete'> => ({
-  async list({ query: { email, limit, offset }, total }) {
-    const found = await store.users.list(email === undefined ? {} : { email: email.trim() }, { limit, offset });
-    total(found.total);
+export const userHandlers = (): Pick<HandlersOf<'user'>, 'list' | 'get' | 'create' | 'update' | 'delete'> => ({
+  async list({ query: { email, limit, offset, cursor }, store, page }) {
+    const filter = email === undefined ? {} : { email: email.trim() };
+    const found = await store.users.list(filter, { limit, offset, after: cursor });
+    page(found);
     return found.rows.map(toView);
   },
 
-  get: async ({ params }) => toView(await requireUser(store, params.id)),
+  async get({ params, store, etag }) {
+    const user = await requireUser(store, params.id);
+    etag(user.version);
+    return toView(user);
+  },
 
-  async create({ body: { email, name, role, password }, caller, now }) {
+  async create({ body: { email, name, role, password }, store, record, etag, now }) {
     const passwordHash = await hashPassword(password);
-    const inserting = store.transaction(async (tx) => {
-      const user = await tx.users.insert({ id: uuidv7(now), email, name, role, passwordHash });
-      await recordChange(
-        tx,
-        { caller, now },
-        { action: 'user.created', kind: 'user', key: user.id, details: { user: user.id, after: toView(user) } },
-      );
-      return user;
+    const inserting = store.users.insert({ id: uuidv7(now), email, name, role, passwordHash });
+    const user = await orConflict(inserting, emailTaken);
+    record({
+      action: 'user.created',
+      feed: { kind: 'user', key: user.id },
+      details: { user: user.id, after: toView(user) },
     });
-    return toView(await orConflict(inserting, emailTaken));
+    etag(user.version);
+    return toView(user);
   },
 
-  async update({ params, body: { email, name, password }, caller, now }) {
+  /** A new password ends everything the user holds, whatever else changes with it. */
+  async update({ params, body: { email, name, password }, store, record, match, etag, now }) {
     const passwordHash = password === undefined ? undefined : await hashPassword(password);
-    const updating = store.transaction(async (tx) => {
-      const before = await requireUser(tx, params.id);
-      let after = before;
-      if (email !== undefined || name !== undefined) {
-        const updated = await tx.users.update({ ...before, email: email ?? before.email, name: name ?? before.name });
-        if (!updated) throw changedMeanwhile('user');
-        after = updated;
-        await tx.auditEvents.insert({
-          ...caller,
-          action: 'user.updated',
-          at: now,
-          details: { user: after.id, before: toView(before), after: toView(after) },
-        });
-      }
-      if (passwordHash !== undefined) {
-        if (before.provider !== 'local') throw invalid(['password: the account lives elsewhere and has none here']);
-        await tx.users.setPassword(before.id, passwordHash);
-        const ended = await endEverything(tx, before.id, 'password_set', now);
-        await tx.auditEvents.insert({
-          ...caller,
-          action: 'user.password_set',
-          at: now,
-          details: { user: before.id, ...ended },
-        });
-      }
-      if (after !== before || passwordHash !== undefined) await tx.changes.record('user', before.id);
-      return after;
-    });
-    return toView(await orConflict(updating, emailTaken));
+    const before = await requireUser(store, params.id);
+    match(before.version);
+    etag(before.version);
+    let after = before;
+    if (email !== undefined || name !== undefined) {
+      const wanted = { ...before, email: email ?? before.email, name: name ?? before.name };
+      const updated = await orConflict(store.users.update(wanted), emailTaken);
+      if (!updated) throw new ChangedMeanwhile('user');
+      after = updated;
+    }
+    const change = after === before ? {} : { before: toView(before), after: toView(after) };
+    if (passwordHash !== undefined) {
+      if (before.provider !== 'local') throw invalid(['password: the account lives elsewhere and has none here']);
+      await store.users.setPassword(before.id, passwordHash);
+      const ended = await endEverything(store, before.id, 'password_set', now);
+      const details = { user: before.id, ...ended, ...change };
+      record({ action: 'user.password_set', feed: { kind: 'user', key: before.id }, details });
+    } else if (after !== before)
+      record({
+        action: 'user.updated',
+        feed: { kind: 'user', key: before.id },
+        details: { user: before.id, ...change },
+      });
+    etag(after.version);
+    return toView(after);
   },
 
-  delete: ({ params, query: { force }, caller, now }) =>
-    store.transaction(async (tx) => {
-      const before = await requireUser(tx, params.id);
-      const ended = await endEverything(tx, before.id, 'user_deleted', now);
-      // Thrown inside the transaction: what was just ended lives on.
-      if (!force && ended.revoked_families > 0)
-        throw conflict(
-          `The user has ${ended.revoked_families} live token families; delete with force=true to end them.`,
-        );
-      await tx.users.delete(before.id);
-      await recordChange(
-        tx,
-        { caller, now },
-        {
-          action: 'user.deleted',
-          kind: 'user',
-          key: before.id,
-          details: { user: before.id, force, ...ended, before: toView(before) },
-        },
-      );
-    }),
+  async delete({ params, query: { force }, store, record, match, now }) {
+    const before = await requireUser(store, params.id);
+    match(before.version);
+    const ended = await endEverything(store, before.id, 'user_deleted', now);
+    // The transaction is undone with it: what was just ended lives on.
+    if (!force && ended.revoked_families > 0)
+      throw conflict(`The user has ${ended.revoked_families} live token families; delete with force=true to end them.`);
+    await store.users.delete(before.id);
+    record({
+      action: 'user.deleted',
+      feed: { kind: 'user', key: before.id },
+      details: { user: before.id, force, ...ended, before: toView(before) },
+    });
+  },
 });
 
 export const requireUser = async ({ users }: Pick<Repositories, 'users'>, id: string): Promise<User> => {
@@ -99,15 +88,15 @@ export const requireUser = async ({ users }: Pick<Repositories, 'users'>, id: st
 
 /** Signs the user out everywhere: browser sessions, refresh token families, and every access token issued up to now. */
 export const endEverything = async (
-  tx: Repositories,
+  store: Repositories,
   userId: string,
   reason: string,
   now: Date,
 ): Promise<{ ended_sessions: number; revoked_families: number }> => {
-  await tx.users.moveEpoch(userId); // first: from here on nothing more can be redeemed
-  const sessions = await tx.browserSessions.endAllOfUser(userId, now);
-  const families = await tx.tokenFamilies.revokeAll({ userId }, reason, now);
-  await tx.revocationMarkers.set('user', userId, now);
+  await store.users.moveEpoch(userId); // first: from here on nothing more can be redeemed
+  const sessions = await store.browserSessions.endAllOfUser(userId, now);
+  const families = await store.tokenFamilies.revokeAll({ userId }, reason, now);
+  await store.revocationMarkers.set('user', userId, now);
   return { ended_sessions: sessions, revoked_families: families };
 };
 

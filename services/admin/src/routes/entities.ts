@@ -1,15 +1,14 @@
-import { entities, Id, type Operation, pathParams, successStatus } from '@authserver/admin-api';
+import { entities, Id, type Operation, pathParams, queryOf, successStatus } from '@authserver/admin-api';
 import { type HttpServer, Problem } from '@authserver/http';
 import type { FastifyRequest, HTTPMethods } from 'fastify';
 import { z } from 'zod';
+import { identityOf } from '../auth.ts';
 import type { AdminPlane } from '../deps.ts';
-import type { Call, Caller } from '../handlers/handler.ts';
-
-/** A handler as the loop over the table sees it; that it fits its row is checked where the handlers are made. */
-type AnyHandler = (input: Call & { params: unknown; query: unknown; body: unknown }) => Promise<unknown>;
+import type { Caller } from '../handlers/handler.ts';
+import { type AnyHandler, runOperation } from '../operations/run.ts';
 
 /** Every operation of every entity of the admin API, as a route. */
-export const entityRoutes = (app: HttpServer, plane: Pick<AdminPlane, 'handlers' | 'clock' | 'actor'>): void => {
+export const entityRoutes = (app: HttpServer, plane: Pick<AdminPlane, 'handlers' | 'clock' | 'store'>): void => {
   const methodsOf = new Map<string, HTTPMethods[]>();
   for (const [entity, { operations }] of Object.entries(entities))
     for (const [name, operation] of Object.entries<Operation>(operations)) {
@@ -24,17 +23,20 @@ export const entityRoutes = (app: HttpServer, plane: Pick<AdminPlane, 'handlers'
         url,
         schema: toSchema(operation),
         async handler(request, reply) {
-          const answer = await handle({
+          const answer = await runOperation(plane.store, {
+            operation,
+            handle,
             params: request.params,
-            query: request.query,
+            query: request.query as Record<string, unknown>,
             body: request.body,
-            caller: callerOf(request, plane.actor),
+            caller: callerOf(request),
             now: plane.clock.now(),
-            total: (rows) => {
-              if (rows !== undefined) reply.header('x-total-count', rows);
-            },
+            ifMatch: headerOf(request, 'if-match'),
+            ifNoneMatch: headerOf(request, 'if-none-match'),
+            repeatable: repeatableOf(request),
+            addressOf: (query) => addressOf(request, query),
           });
-          return reply.code(successStatus(operation)).send(answer);
+          return reply.code(answer.status).headers(answer.headers).send(answer.body);
         },
       });
     }
@@ -43,17 +45,38 @@ export const entityRoutes = (app: HttpServer, plane: Pick<AdminPlane, 'handlers'
 
 const toSchema = (operation: Operation) => ({
   params: z.object(Object.fromEntries(pathParams(operation.path).map((name) => [name, Id]))),
-  querystring: operation.query ?? z.strictObject({}),
+  querystring: queryOf(operation),
   ...(operation.body ? { body: operation.body } : {}),
-  ...(operation.returns ? { response: { [successStatus(operation)]: operation.returns } } : {}),
+  // A rehearsal of a creation answers 200 with what would be created.
+  ...(operation.returns ? { response: { 200: operation.returns, [successStatus(operation)]: operation.returns } } : {}),
 });
 
-const callerOf = (request: FastifyRequest, actorId: string): Caller => ({
-  actorId,
-  ip: request.ip,
-  userAgent: request.headers['user-agent'],
-  requestId: request.id,
-});
+const callerOf = (request: FastifyRequest): Caller => {
+  const { actorId, role } = identityOf(request);
+  return { actorId, role, ip: request.ip, userAgent: request.headers['user-agent'], requestId: request.id };
+};
+
+/** Several fields of one name are one list (RFC 9110 §5.2). */
+const headerOf = (request: FastifyRequest, name: string): string | undefined => {
+  const value = request.headers[name];
+  return Array.isArray(value) ? value.join(', ') : value;
+};
+
+const repeatableOf = (request: FastifyRequest) => {
+  const key = headerOf(request, 'idempotency-key');
+  if (key === undefined) return undefined;
+  const asked = JSON.stringify([request.method, request.url, request.body ?? null]);
+  return { key, credential: request.headers.authorization ?? '', request: asked };
+};
+
+/** A relative reference (RFC 3986 §4.2): under which name and path the caller reached us is not ours to know. */
+const addressOf = (request: FastifyRequest, query: Record<string, string>): string => {
+  const [path = '', before = ''] = request.url.split('?');
+  const parameters = new URLSearchParams(before);
+  parameters.delete('offset');
+  for (const [name, value] of Object.entries(query)) parameters.set(name, value);
+  return `${path}?${parameters}`;
+};
 
 /** RFC 9110 §15.5.6: a path that exists says which methods it has. */
 const refuseOtherMethods = (app: HttpServer, url: string, methods: readonly HTTPMethods[]): void => {

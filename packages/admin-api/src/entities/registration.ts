@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import type { Entity } from './entity.ts';
-import * as initialAccessToken from './views/initial-access-token.ts';
-import * as system from './views/system.ts';
+import type { Entity } from '../entity.ts';
+import * as initialAccessToken from '../views/initial-access-token.ts';
+import * as system from '../views/system.ts';
 
 /** The part of the table that says who may register a client (RFC 7591). */
 export const registrationEntities = {
@@ -42,6 +42,7 @@ export const registrationEntities = {
         body: initialAccessToken.CreateInitialAccessToken,
         returns: initialAccessToken.CreatedInitialAccessToken,
         status: 201,
+        secret: 'token',
         audit: 'initial_access_token.created',
       },
       delete: {

@@ -1,0 +1,21 @@
+import type { Entity } from '../entity.ts';
+import * as key from '../views/key.ts';
+
+/** What tokens are signed with. */
+export const keyEntities = {
+  key: {
+    title: 'Signing keys',
+    operations: {
+      list: { method: 'GET', path: '/admin/keys', summary: 'List signing keys.', returns: key.Keys },
+      rotate: {
+        method: 'POST',
+        path: '/admin/keys/rotate',
+        summary: 'Sign with the next key from now on.',
+        query: key.RotateKeyQuery,
+        body: key.RotateKey,
+        returns: key.RotatedKey,
+        audit: 'key.rotated',
+      },
+    },
+  },
+} as const satisfies Record<string, Entity>;

@@ -1,7 +1,19 @@
 import { z } from 'zod';
 
 /** Every kind of change the control plane announces. */
-export const changeKinds = ['signing_key', 'dcr_mode', 'client', 'user', 'resource', 'revocation'] as const;
+export const changeKinds = [
+  'signing_key',
+  'dcr_mode',
+  'client',
+  'user',
+  'resource',
+  'provider',
+  'fronting_link',
+  'idp',
+  'xaa_policy',
+  'subject_mapping',
+  'revocation',
+] as const;
 export type ChangeKind = (typeof changeKinds)[number];
 
 /** What a channel carries: that something changed, never its new value. A forged one costs a read, nothing else. */

@@ -5,17 +5,19 @@
  */
 import type { ChildProcess } from 'node:child_process';
 import { subscribe } from 'node:diagnostics_channel';
-import { globSync } from 'node:fs';
+import { existsSync, globSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
 import { run } from 'node:test';
 import { fileURLToPath } from 'node:url';
-import { report } from './support/reporter.ts';
+import { count, failedFiles, type Results, report, summary } from './support/reporter.ts';
 import { nats, postgres, redis, stopServices } from './support/services.ts';
 
 const TEST_TIMEOUT_MS = 120_000;
 /** A file that blocks its own event loop cannot time out by itself; it is killed after this. */
 const FILE_TIMEOUT_MS = 300_000;
+/** More failed files than these are no accident. */
+const MOST_FILES_AGAIN = 3;
 /** A test process that is made to exit loses what still waits in its pipe to us: results of tests. So nothing may wait. */
 const blockingOutput = 'data:text/javascript,process.stdout._handle?.setBlocking?.(true)';
 
@@ -70,17 +72,40 @@ async function main(args: string[]): Promise<number> {
   const inCi = !['', '0', 'false'].includes(process.env.CI ?? '');
   await findServices();
   watchProcesses();
+  const results: Results = new Map();
+  await runFiles(testFiles(args), availableParallelism(), results);
+  const flaky = inCi ? await runAgain(results) : [];
+  process.stdout.write(summary(results, flaky));
+  await stopServices();
+  const { passed, failed, skipped } = count(results);
+  return failed > 0 || passed === 0 || (inCi && skipped > 0) ? 1 : 0;
+}
+
+async function runFiles(files: readonly string[], concurrency: number, results: Results): Promise<void> {
   const events = run({
-    files: testFiles(args).map((file) => resolve(file)),
+    files: files.map((file) => resolve(file)),
     isolation: 'process',
-    concurrency: availableParallelism(),
+    concurrency,
     // Flags of each test process. The options of run() would make this process exit before the report is written.
     execArgv: ['--test-force-exit', `--test-timeout=${TEST_TIMEOUT_MS}`, '--import', blockingOutput],
   });
-  const tally = { passed: 0, failed: 0, skipped: 0 };
-  for await (const text of report(events, tally)) process.stdout.write(text);
-  await stopServices();
-  return tally.failed > 0 || tally.passed === 0 || (inCi && tally.skipped > 0) ? 1 : 0;
+  for await (const text of report(events, results)) process.stdout.write(text);
+}
+
+/**
+ * A machine of two cores that runs servers, browsers and databases for several files at once makes a test late now and
+ * then. So in CI a few files that failed get a second chance, alone. One that then passes is named in the summary: it is
+ * a defect, of the test or of what it tests, but none that this change has made.
+ */
+async function runAgain(results: Results): Promise<string[]> {
+  const files = failedFiles(results).filter((file) => existsSync(file));
+  if (files.length === 0 || files.length > MOST_FILES_AGAIN) return [];
+  const failures = new Map(files.map((file) => [file, results.get(file)?.failed ?? []]));
+  for (const file of files) results.delete(file);
+  process.stdout.write(`\nonce more, alone: ${files.join(', ')}\n`);
+  await runFiles(files, 1, results);
+  const failedTwice = failedFiles(results);
+  return files.filter((file) => !failedTwice.includes(file)).flatMap((file) => failures.get(file) ?? []);
 }
 
 main(process.argv.slice(2)).then(

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import type { TestEvent } from 'node:test/reporters';
-import { report, type Tally } from './reporter.ts';
+import { type Results, report, summary } from './reporter.ts';
 
 const file = `${process.cwd()}/a.test.ts`;
 const error = Object.assign(new Error('1 test failed'), { failureType: 'testCodeFailure', cause: new Error('boom') });
@@ -18,14 +18,15 @@ const fail = (name: string, more = {}): Loose => ({
   data: { name, nesting: 0, file, details: { type: 'test', error }, ...more },
 });
 
-async function read(events: Loose[]): Promise<{ text: string; last: string | undefined; tally: Tally }> {
-  const tally = { passed: 0, failed: 0, skipped: 0 };
+async function read(events: Loose[]): Promise<{ text: string; last: string | undefined; results: Results }> {
+  const results: Results = new Map();
   let text = '';
   async function* stream() {
     yield* events as unknown as TestEvent[];
   }
-  for await (const part of report(stream(), tally)) text += part;
-  return { text, last: text.trimEnd().split('\n').at(-1), tally };
+  for await (const part of report(stream(), results)) text += part;
+  text += summary(results);
+  return { text, last: text.trimEnd().split('\n').at(-1), results };
 }
 
 for (const { name, events, last } of [

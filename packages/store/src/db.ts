@@ -8,16 +8,21 @@ export type Result<R> = { rows: R[]; rowCount: number };
 /**
  * Something statements run on: the pool, or one transaction.
  *
- * `operation` names the statement in metrics and is the name it is prepared under, so it is unique per text.
+ * `operation` names the statement in metrics and is the name it is prepared under, so it is unique per text. One that is
+ * made of parts, or whose best plan depends on the values, is `planned: 'anew'` each time and not prepared.
  */
 export type Queryable = {
-  query<R extends Row = Row>(operation: string, text: string, values?: readonly unknown[]): Promise<Result<R>>;
+  query<R extends Row = Row>(
+    operation: string,
+    text: string,
+    values?: readonly unknown[],
+    options?: { planned?: 'anew' },
+  ): Promise<Result<R>>;
 };
 
 export type Database = Queryable & {
   /** Runs `work` in one transaction: committed when it resolves, rolled back when it throws. */
   transaction<T>(work: (tx: Queryable) => Promise<T>): Promise<T>;
-  /** A statement that must not be prepared, such as one made of parts. */
   end(): Promise<void>;
 };
 
@@ -37,9 +42,16 @@ export type DatabaseOptions = {
 /** Which rows of a list: from the start or behind `after`, a position this list gave out, some skipped. */
 export type Page = { limit: number; offset: number; after?: string | undefined };
 
-/** `after` of a list in the order of its UUIDs. A position of another list is behind everything. */
-export const afterUuid = ({ after }: Page): string | null =>
-  after === undefined || isUuid(after) ? (after ?? null) : 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+/** A position in a list in the order of its UUIDs. A position of another list is behind everything. */
+export const uuidOrLast = (position: string): string =>
+  isUuid(position) ? position : 'ffffffff-ffff-ffff-ffff-ffffffffffff';
+
+/** The same of a list that goes from the newest to the oldest. */
+export const uuidOrFirst = (position: string): string =>
+  isUuid(position) ? position : '00000000-0000-0000-0000-000000000000';
+
+/** `after` of a list in the order of its UUIDs, for a statement that serves the first page as well. */
+export const afterUuid = ({ after }: Page): string | null => (after === undefined ? null : uuidOrLast(after));
 
 /** Rows of a list; `next` is the position to go on from, absent on the last page. */
 export type Paged<T> = { rows: T[]; total: number | undefined; next: string | undefined };
@@ -96,9 +108,15 @@ export const openDatabase = (options: DatabaseOptions): Database => {
   };
 
   const on = (runner: { query: (config: pg.QueryConfig) => Promise<pg.QueryResult> }): Queryable => ({
-    query: <R extends Row>(operation: string, text: string, values: readonly unknown[] = []) =>
+    query: <R extends Row>(
+      operation: string,
+      text: string,
+      values: readonly unknown[] = [],
+      options: { planned?: 'anew' } = {},
+    ) =>
       timed(operation, async () => {
-        const { rows, rowCount } = await runner.query({ name: operation, text, values: values as unknown[] });
+        const name = options.planned === 'anew' ? {} : { name: operation };
+        const { rows, rowCount } = await runner.query({ ...name, text, values: values as unknown[] });
         return { rows: rows as R[], rowCount: rowCount ?? 0 };
       }),
   });

@@ -3,6 +3,7 @@ import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
+import type { Queryable } from './db.ts';
 import { toStoreError } from './errors.ts';
 
 export type Migration = { version: number; name: string; sql: string; checksum: string };
@@ -33,6 +34,15 @@ export const planMigrations = async (dsn: string): Promise<MigrationPlan> =>
     const migrations = await readMigrations();
     return toPlan(migrations, await appliedChecksums(connection));
   });
+
+/** What of this release a running process still has to do without. @throws {Error} as `migrate` */
+export const pendingMigrations = async (db: Queryable): Promise<string[]> => {
+  const { rows } = await db.query<{ version: number; name: string; checksum: string }>(
+    'migrations_applied',
+    'select version, name, checksum from schema_migrations',
+  );
+  return toPlan(await readMigrations(), new Map(rows.map((row) => [row.version, row]))).pending;
+};
 
 /**
  * Applies what is pending, each file in its own transaction, and returns the names that this call applied.

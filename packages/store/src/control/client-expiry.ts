@@ -48,6 +48,17 @@ export const clientExpiry = (db: Queryable) => ({
     return rowCount;
   },
 
+  /** How many of them there are, and when the oldest was registered. */
+  async waiting(before: Date): Promise<{ count: number; oldest: Date | undefined }> {
+    const { rows } = await db.query<{ n: string; oldest: Date | null }>(
+      'client_never_used_waiting',
+      `select count(*) as n, min(coalesce(last_registered_at, created_at)) as oldest from clients c
+        where coalesce(last_registered_at, created_at) < $1 and ${neverUsed} and ${nobodysBusiness.replace('$3', '$2')}`,
+      [before, machineGrantTypes],
+    );
+    return { count: Number(rows[0]?.n), oldest: rows[0]?.oldest ?? undefined };
+  },
+
   async countNeverUsed(): Promise<number> {
     const { rows } = await db.query<{ n: string }>(
       'client_count_never_used',
@@ -57,15 +68,15 @@ export const clientExpiry = (db: Queryable) => ({
     return Number(rows[0]?.n);
   },
 
-  /** Clients that were used, but not since `before`, and hold nothing that is alive. Longest unused first. */
-  async listIdle(before: Date, now: Date, limit: number): Promise<string[]> {
-    const { rows } = await db.query<{ client_id: string }>(
+  /** Clients that were used, but not since `before`, and hold nothing that is alive. Longest unused first; `null` is all. */
+  async listIdle(before: Date, now: Date, limit: number | null): Promise<{ clientId: string; lastUsedAt: Date }[]> {
+    const { rows } = await db.query<{ client_id: string; last_used_at: Date }>(
       'client_list_idle',
-      `select client_id from clients c
+      `select client_id, last_used_at from clients c
         where last_used_at < $1 and ${nobodysBusiness} and ${holdsNothing('$4')} order by last_used_at limit $2`,
       [before, limit, machineGrantTypes, now],
     );
-    return rows.map((row) => row.client_id);
+    return rows.map((row) => ({ clientId: row.client_id, lastUsedAt: row.last_used_at }));
   },
 
   /**
@@ -104,15 +115,5 @@ export const clientTombstones = (db: Queryable) => ({
       `insert into client_tombstones (client_id, reason, ended_at) values ($1, $2, $3) on conflict do nothing`,
       [clientId, reason, now],
     );
-  },
-
-  async deleteOlder(before: Date, limit: number): Promise<number> {
-    const { rowCount } = await db.query(
-      'tombstone_delete_older',
-      `delete from client_tombstones where client_id in (
-         select client_id from client_tombstones where ended_at < $1 order by ended_at limit $2 for update skip locked)`,
-      [before, limit],
-    );
-    return rowCount;
   },
 });

@@ -1,6 +1,8 @@
 import type { AuthMethod, GrantType } from '@authserver/oauth';
-import { type Queryable, type Row, totalOf } from '../db.ts';
+import type { Page, Paged, Queryable, Row } from '../db.ts';
+import { mostCounted, mostFound, readPage } from '../listing.ts';
 import { isText } from '../text.ts';
+import { behindClient, type ClientFilter, matchClients, momentOf } from './client-filter.ts';
 
 export type ClientStatus = 'active' | 'suspended' | 'revoked';
 export type RegistrationSource = 'admin' | 'dcr' | 'cimd';
@@ -87,20 +89,42 @@ export const clients = (db: Queryable) => ({
     return rows.map(toClient)[0];
   },
 
-  /** Newest last. `total` counts the filter, not the page. */
-  async list(
-    filter: { status?: ClientStatus; source?: RegistrationSource },
-    page: { limit: number; offset: number },
-  ): Promise<{ rows: Client[]; total: number | undefined }> {
-    const { rows } = await db.query<Row>(
-      'client_list',
-      `select ${columns}, count(*) over () as total from clients
-        where ($1::text is null or status = $1) and ($2::text is null or registration_source = $2)
-        order by created_at, client_id limit $3 offset $4`,
-      [filter.status ?? null, filter.source ?? null, page.limit, page.offset],
-    );
-    return { rows: rows.map(toClient), total: totalOf(rows, page) };
+  /** Those of these that exist, in one read. */
+  async findMany(clientIds: readonly string[]): Promise<Client[]> {
+    const { rows } = await db.query('client_find_many', `select ${columns} from clients where client_id = any($1)`, [
+      clientIds.filter(isText),
+    ]);
+    return rows.map(toClient);
   },
+
+  /** Those an operator made, some at a time, in the order of their ids. */
+  async pageOfOperators(after: string, limit: number): Promise<Client[]> {
+    const { rows } = await db.query(
+      'client_page_of_operators',
+      `select ${columns} from clients where registration_source = 'admin' and client_id > $1
+        order by client_id limit $2`,
+      [after, limit],
+    );
+    return rows.map(toClient);
+  },
+
+  /** Newest last. */
+  list: (filter: ClientFilter, page: Page): Promise<Paged<Client>> =>
+    readPage(
+      db,
+      {
+        operation: 'client_list',
+        table: 'clients',
+        columns: `${columns}, ${momentOf('created_at')} as moment`,
+        filter: (matching) => matchClients(filter, matching),
+        order: 'created_at, client_id',
+        behind: behindClient,
+        positionOf: ({ moment, client_id }) => `${moment} ${client_id}`,
+        toItem: toClient,
+        most: filter.text === undefined ? mostCounted : mostFound,
+      },
+      page,
+    ),
 
   async insert(client: NewClient): Promise<Client> {
     const { rows } = await db.query(
@@ -195,6 +219,11 @@ export const clients = (db: Queryable) => ({
       [clientId, now],
     );
     return { families: Number(rows[0]?.families), tokens: Number(rows[0]?.tokens) };
+  },
+
+  async count(): Promise<number> {
+    const { rows } = await db.query('client_count', 'select count(*) as n from clients');
+    return Number(rows[0]?.n);
   },
 
   async countActive(): Promise<number> {

@@ -1,5 +1,6 @@
 import { resourceKey } from '@authserver/oauth';
-import { type Queryable, type Row, totalOf } from '../db.ts';
+import { type Page, type Paged, type Queryable, type Row, uuidOrFirst, uuidOrLast } from '../db.ts';
+import { readPage } from '../listing.ts';
 import { isUuid } from '../uuid.ts';
 
 export type ResourceScope = { name: string; description: string; upstream: string; default: boolean };
@@ -24,15 +25,29 @@ export type Resource = {
   version: number;
   createdAt: Date;
   updatedAt: Date;
+  /** Since when it is over and only its history is left. */
+  archivedAt: Date | undefined;
 };
 
-export type NewResource = Omit<Resource, 'version' | 'createdAt' | 'updatedAt' | 'dpopBoundAccessTokensRequired'> &
+export type NewResource = Omit<
+  Resource,
+  'version' | 'createdAt' | 'updatedAt' | 'archivedAt' | 'dpopBoundAccessTokensRequired'
+> &
   Partial<Pick<Resource, 'dpopBoundAccessTokensRequired'>>;
 
-const columns = `id, slug, uri, backend_kind, broker_provider_id, display_name, scopes, policy,
-  dpop_bound_access_tokens_required, version, created_at, updated_at`;
+export type ResourceFilter = {
+  backendKind?: 'mint' | 'broker' | undefined;
+  brokerProviderId?: string | undefined;
+  /** Those that are over, instead of those that are not. */
+  archived?: boolean | undefined;
+};
+
+const columns = `id, coalesce(archived_slug, slug) as slug, coalesce(archived_uri, uri) as uri, backend_kind,
+  broker_provider_id, display_name, scopes, policy, dpop_bound_access_tokens_required, version, created_at, updated_at,
+  archived_at`;
 
 export const resources = (db: Queryable) => ({
+  /** Archived ones too. */
   async find(id: string): Promise<Resource | undefined> {
     if (!isUuid(id)) return undefined;
     const { rows } = await db.query('resource_find', `select ${columns} from resources where id = $1`, [id]);
@@ -40,30 +55,57 @@ export const resources = (db: Queryable) => ({
   },
 
   async findBySlug(slug: string): Promise<Resource | undefined> {
-    const { rows } = await db.query('resource_find_by_slug', `select ${columns} from resources where slug = $1`, [
-      slug,
-    ]);
+    const { rows } = await db.query(
+      'resource_find_by_slug',
+      `select ${columns} from resources where slug = $1 and archived_at is null`,
+      [slug],
+    );
     return rows.map(toResource)[0];
   },
 
-  /** Every resource: there are as many as an organisation has MCP servers, and the data plane keeps them all in memory. */
+  /**
+   * Every resource that is not archived: there are as many as an organisation has MCP servers, and the data plane keeps
+   * them all in memory.
+   */
   async all(): Promise<Resource[]> {
-    const { rows } = await db.query('resource_all', `select ${columns} from resources order by slug`);
+    const { rows } = await db.query(
+      'resource_all',
+      `select ${columns} from resources where archived_at is null order by slug`,
+    );
     return rows.map(toResource);
   },
 
-  async list(
-    filter: { backendKind?: string; brokerProviderId?: string },
-    page: { limit: number; offset: number },
-  ): Promise<{ rows: Resource[]; total: number | undefined }> {
+  /** Those that are archived, or those that are not. */
+  list: (filter: ResourceFilter, page: Page): Promise<Paged<Resource>> =>
+    readPage(
+      db,
+      {
+        operation: 'resource_list',
+        table: 'resources',
+        columns,
+        filter: ({ require, value }) => {
+          require(filter.archived ? 'archived_at is not null' : 'archived_at is null');
+          if (filter.backendKind !== undefined) require(`backend_kind = ${value(filter.backendKind)}`);
+          if (filter.brokerProviderId !== undefined)
+            require(`broker_provider_id = ${value(uuidOrFirst(filter.brokerProviderId))}`);
+        },
+        order: 'id',
+        behind: (position, { value }) => `id > ${value(uuidOrLast(position))}`,
+        positionOf: ({ id }) => id as string,
+        toItem: toResource,
+      },
+      page,
+    ),
+
+  /** Those in use that a provider serves, and how many there are. */
+  async listOfProvider(providerId: string, limit: number): Promise<{ rows: Resource[]; total: number }> {
     const { rows } = await db.query(
-      'resource_list',
+      'resource_list_of_provider',
       `select ${columns}, count(*) over () as total from resources
-        where ($1::text is null or backend_kind = $1) and ($2::text is null or broker_provider_id::text = $2)
-        order by created_at, id limit $3 offset $4`,
-      [filter.backendKind ?? null, filter.brokerProviderId ?? null, page.limit, page.offset],
+        where broker_provider_id = $1 and archived_at is null order by slug limit $2`,
+      [providerId, limit],
     );
-    return { rows: rows.map(toResource), total: totalOf(rows, page) };
+    return { rows: rows.map(toResource), total: Number(rows[0]?.total ?? 0) };
   },
 
   /** @throws {DuplicateRow} when the slug or the URI is taken */
@@ -85,8 +127,23 @@ export const resources = (db: Queryable) => ({
       `update resources set slug = $2, uri = $3, uri_key = $4, backend_kind = $5, broker_provider_id = $6,
               display_name = $7, scopes = $8, policy = $9, dpop_bound_access_tokens_required = $10,
               version = version + 1, updated_at = now()
-        where id = $1 and version = $11 returning ${columns}`,
+        where id = $1 and version = $11 and archived_at is null returning ${columns}`,
       [resource.id, ...values(resource), resource.version],
+    );
+    return rows.map(toResource)[0];
+  },
+
+  /**
+   * Ends a resource and keeps its row, for the history that names it. Slug and URI are free for another one, and the
+   * tokens for it are dead; consents and families are the caller's to end. `undefined` when it is gone or archived.
+   */
+  async archive(id: string, now: Date): Promise<Resource | undefined> {
+    const { rows } = await db.query(
+      'resource_archive',
+      `update resources set archived_at = $2, archived_slug = slug, archived_uri = uri, slug = id::text, uri = null,
+              uri_key = null, version = version + 1, updated_at = now()
+        where id = $1 and archived_at is null returning ${columns}`,
+      [id, now],
     );
     return rows.map(toResource)[0];
   },
@@ -127,6 +184,7 @@ const toResource = (row: Row): Resource => ({
   version: row.version as number,
   createdAt: row.created_at as Date,
   updatedAt: row.updated_at as Date,
+  archivedAt: (row.archived_at as Date | null) ?? undefined,
 });
 
 type PartialPolicy = { [K in keyof ResourcePolicy]?: Partial<ResourcePolicy[K]> };

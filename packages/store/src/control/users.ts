@@ -1,4 +1,5 @@
-import { afterUuid, type Page, type Paged, type Queryable, type Row, toPaged, totalOf } from '../db.ts';
+import { type Page, type Paged, type Queryable, type Row, uuidOrLast } from '../db.ts';
+import { type Conditions, mostCounted, mostFound, readPage, requireText } from '../listing.ts';
 import { isText } from '../text.ts';
 import { isUuid } from '../uuid.ts';
 
@@ -17,6 +18,17 @@ export type User = {
   updatedAt: Date;
 };
 
+/** All that are given must match. */
+export type UserFilter = {
+  /** This very address, in any case of letters. */
+  email?: string | undefined;
+  /** Part of the address or the name, in any case of letters. */
+  text?: string | undefined;
+  status?: UserStatus | undefined;
+  role?: UserRole | undefined;
+  provider?: string | undefined;
+};
+
 const columns = 'id, email, name, role, status, provider, version, created_at, updated_at';
 
 export const users = (db: Queryable) => ({
@@ -24,6 +36,27 @@ export const users = (db: Queryable) => ({
     if (!isUuid(id)) return undefined;
     const { rows } = await db.query('user_find', `select ${columns} from users where id = $1`, [id]);
     return rows.map(toUser)[0];
+  },
+
+  /** Those with one of these addresses, in any case of letters, or one of these ids. */
+  async findMany(emails: readonly string[], ids: readonly string[]): Promise<User[]> {
+    const { rows } = await db.query(
+      'user_find_many',
+      `select ${columns} from users
+        where lower(email) = any(array(select lower(e) from unnest($1::text[]) as e)) or id = any($2::uuid[])`,
+      [emails.filter(isText), ids.filter(isUuid)],
+    );
+    return rows.map(toUser);
+  },
+
+  /** Those whose account is here, some at a time. */
+  async pageOfLocal(after: string | undefined, limit: number): Promise<User[]> {
+    const { rows } = await db.query(
+      'user_page_of_local',
+      `select ${columns} from users where provider = 'local' and ($1::uuid is null or id > $1) order by id limit $2`,
+      [after ?? null, limit],
+    );
+    return rows.map(toUser);
   },
 
   /** What a sign-in needs and nothing else may see. Addresses are compared without regard to case. */
@@ -47,23 +80,35 @@ export const users = (db: Queryable) => ({
   },
 
   /** Newest last. */
-  async list(filter: { email?: string }, page: Page): Promise<Paged<User>> {
-    const { rows } = await db.query(
-      'user_list',
-      `select ${columns}, count(*) over () as total from users
-        where ($1::text is null or lower(email) = lower($1)) and ($2::uuid is null or id > $2)
-        order by id limit $3 offset $4`,
-      [filter.email ?? null, afterUuid(page), page.limit + 1, page.offset],
-    );
-    const total = page.after === undefined ? totalOf(rows, page) : undefined;
-    return toPaged(rows.map(toUser), page, { positionOf: ({ id }) => id, total });
-  },
+  list: (filter: UserFilter, page: Page): Promise<Paged<User>> =>
+    readPage(
+      db,
+      {
+        operation: 'user_list',
+        table: 'users',
+        columns,
+        filter: (matching) => matchUsers(filter, matching),
+        order: 'id',
+        behind: (position, matching) => `id > ${matching.value(uuidOrLast(position))}`,
+        positionOf: ({ id }) => id as string,
+        toItem: toUser,
+        most: filter.text === undefined ? mostCounted : mostFound,
+      },
+      page,
+    ),
 
-  async insert(user: { id: string; email: string; name: string; role: UserRole; passwordHash: string }): Promise<User> {
+  /** Without a password the user cannot sign in with one until it is set. */
+  async insert(user: {
+    id: string;
+    email: string;
+    name: string;
+    role: UserRole;
+    passwordHash: string | undefined;
+  }): Promise<User> {
     const { rows } = await db.query(
       'user_insert',
       `insert into users (id, email, name, role, password_hash) values ($1, $2, $3, $4, $5) returning ${columns}`,
-      [user.id, user.email, user.name, user.role, user.passwordHash],
+      [user.id, user.email, user.name, user.role, user.passwordHash ?? null],
     );
     return toUser(rows[0] as Row);
   },
@@ -123,6 +168,14 @@ export const users = (db: Queryable) => ({
     return Number(rows[0]?.n);
   },
 });
+
+const matchUsers = ({ email, text, status, role, provider }: UserFilter, matching: Conditions): void => {
+  if (email !== undefined) matching.require(`lower(email) = lower(${matching.value(email)})`);
+  if (status !== undefined) matching.require(`status = ${matching.value(status)}`);
+  if (role !== undefined) matching.require(`role = ${matching.value(role)}`);
+  if (provider !== undefined) matching.require(`provider = ${matching.value(provider)}`);
+  if (text !== undefined) requireText('user_search_text(email, name)', text, matching);
+};
 
 const toUser = (row: Row): User => ({
   id: row.id as string,

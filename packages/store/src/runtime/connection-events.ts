@@ -75,17 +75,6 @@ export const connectionEvents = (db: Queryable) => ({
     );
     return rows.map(toEvent);
   },
-
-  /** Deletes up to `limit` events older than `before`; how many went. */
-  async deleteOlder(before: Date, limit: number): Promise<number> {
-    const { rowCount } = await db.query(
-      'connection_event_delete_older',
-      `delete from connection_events where id in (
-         select id from connection_events where at < $1 limit $2 for update skip locked)`,
-      [before, limit],
-    );
-    return rowCount;
-  },
 });
 
 const toRow = (event: ConnectionEvent) => ({

@@ -1,5 +1,6 @@
 import type { ClientStatus, RegistrationSource } from '../control/clients.ts';
-import type { Queryable, Row } from '../db.ts';
+import { type Page, type Paged, type Queryable, type Row, uuidOrFirst } from '../db.ts';
+import { readPage } from '../listing.ts';
 import { isUuid } from '../uuid.ts';
 
 export type ConsentGrant = {
@@ -176,6 +177,23 @@ export const consentGrants = (db: Queryable) => ({
     return rows.map(toConsentGrant);
   },
 
+  /** The same by pages, in the order of the first decision. */
+  pageOfUser: (userId: string, page: Page): Promise<Paged<ConsentGrant>> =>
+    readPage(
+      db,
+      {
+        operation: 'consent_page_of_user',
+        table: 'consent_grants',
+        columns,
+        filter: ({ require, value }) => require(`user_id = ${value(uuidOrFirst(userId))}`),
+        order: 'id desc',
+        behind: (position, { value }) => `id < ${value(uuidOrFirst(position))}`,
+        positionOf: ({ id }) => id as string,
+        toItem: toConsentGrant,
+      },
+      page,
+    ),
+
   /** What a user allows at present, latest decision first. */
   async listHeldOfUser(userId: string, now: Date, limit: number): Promise<HeldConsent[]> {
     const { rows } = await db.query(
@@ -227,6 +245,28 @@ export const consentGrants = (db: Queryable) => ({
       [clientId, now],
     );
     return rowCount;
+  },
+
+  /** Ends all that users allow at a resource, like `revoke`; how many there were. */
+  async revokeAllOfResource(resourceId: string, now: Date): Promise<number> {
+    const { rowCount } = await db.query(
+      'consent_revoke_all_of_resource',
+      `with held as (
+         select id from consent_grants where resource_id = $1 and revoked_at is null order by id for update)
+       update consent_grants g set revoked_at = $2, updated_at = $2, epoch = g.epoch + 1 from held where g.id = held.id`,
+      [resourceId, now],
+    );
+    return rowCount;
+  },
+
+  /** Whether anybody ever allowed anything at a resource. */
+  async existAt(resourceId: string): Promise<boolean> {
+    const { rowCount } = await db.query(
+      'consent_exist_at',
+      'select 1 from consent_grants where resource_id = $1 limit 1',
+      [resourceId],
+    );
+    return rowCount > 0;
   },
 
   /**

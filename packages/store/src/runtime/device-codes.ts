@@ -94,17 +94,6 @@ export const deviceCodes = (db: Queryable) => ({
     const { rows } = await db.query('device_code_poll', poll, [deviceCodeHash, clientId, now]);
     return rows.map(toPolled)[0];
   },
-
-  /** Deletes up to `limit` requests that ended before `before`; how many went. */
-  async deleteExpired(before: Date, limit: number): Promise<number> {
-    const { rowCount } = await db.query(
-      'device_code_delete_expired',
-      `delete from device_codes where id in (
-         select id from device_codes where expires_at < $1 limit $2 for update skip locked)`,
-      [before, limit],
-    );
-    return rowCount;
-  },
 });
 
 const insert = `

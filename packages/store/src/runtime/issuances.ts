@@ -1,4 +1,5 @@
-import type { Queryable, Row } from '../db.ts';
+import { type Page, type Paged, type Queryable, type Row, toPaged, uuidOrFirst } from '../db.ts';
+import { conditions } from '../listing.ts';
 import { isUuid } from '../uuid.ts';
 import { type FurtherTarget, furtherTargetsColumn, toFurtherTargets } from './targets.ts';
 
@@ -33,12 +34,20 @@ export type StoredIssuance = Issuance & {
   agentChain: readonly string[];
 };
 
+export type IssuanceFilter = {
+  userId?: string | undefined;
+  clientId?: string | undefined;
+  /** The first of its resources, or a further one. */
+  resourceId?: string | undefined;
+  since: Date;
+};
+
 const columns = `id, grant_type, client_id, subject, subject_user_id, resource_id, resource, scopes, backend_kind,
   issued_at, expires_at, revoked_at, family_id, consent_grant_id, parent_id, dpop_jkt, agent_id,
   consent_client_id, agent_chain, further_targets`;
 
 /** A token has ended with whatever it descends from; few descend from anything. */
-const ended = 'issuance_ended(i) or (i.parent_id is not null and ancestors_ended(i.parent_id))';
+export const issuanceEnded = 'issuance_ended(i) or ((i).parent_id is not null and ancestors_ended((i).parent_id))';
 
 export const issuances = (db: Queryable) => ({
   async insertMany(rows: readonly Issuance[]): Promise<void> {
@@ -49,7 +58,7 @@ export const issuances = (db: Queryable) => ({
     if (!isUuid(id)) return undefined;
     const { rows } = await db.query(
       'issuance_find',
-      `select ${columns}, ${ended} as ended from issuances i where id = $1`,
+      `select ${columns}, ${issuanceEnded} as ended from issuances i where id = $1`,
       [id],
     );
     return rows.map(toIssuance)[0];
@@ -63,7 +72,7 @@ export const issuances = (db: Queryable) => ({
     if (!isUuid(id)) return false;
     const { rows } = await db.query<{ live: boolean }>(
       'issuance_is_live',
-      `select not (${ended}) as live from issuances i where i.id = $1`,
+      `select not (${issuanceEnded}) as live from issuances i where i.id = $1`,
       [id],
     );
     return rows[0]?.live === true;
@@ -81,36 +90,42 @@ export const issuances = (db: Queryable) => ({
   },
 
   /** Newest first, from `since` on. At least one filter should be given; all that are given must match. */
-  async list(
-    filter: { userId?: string; clientId?: string; resourceId?: string; since: Date },
-    limit: number,
-  ): Promise<StoredIssuance[]> {
-    if (filter.userId !== undefined && !isUuid(filter.userId)) return [];
-    const { rows } = await db.query(
-      'issuance_list',
-      `select ${columns}, ${ended} as ended from issuances i
-        where ($1::uuid is null or subject_user_id = $1) and ($2::text is null or client_id = $2)
-          and ($3::uuid is null or resource_id = $3 or further_targets @> $6::jsonb) and id >= uuidv7_floor($4)
-        order by id desc limit $5`,
-      [
-        filter.userId ?? null,
-        filter.clientId ?? null,
-        filter.resourceId ?? null,
-        filter.since,
-        limit,
-        JSON.stringify([{ resource_id: filter.resourceId }]),
-      ],
-    );
-    return rows.map(toIssuance);
+  async list(filter: IssuanceFilter, page: Omit<Page, 'offset'>): Promise<Paged<StoredIssuance>> {
+    if (filter.userId !== undefined && !isUuid(filter.userId)) return { rows: [], total: undefined, next: undefined };
+    const { text, values } = listStatement(filter, page);
+    const { rows } = await db.query('issuance_list', text, values, { planned: 'anew' });
+    return toPaged(rows.map(toIssuance), { ...page, offset: 0 }, { positionOf: ({ id }) => id });
   },
 
-  async countSince(since: Date): Promise<{ issued: number; revoked: number }> {
-    const { rows } = await db.query<{ issued: string; revoked: string }>(
+  /** How many tokens were ever issued for a resource, alone or among several; not more than `most` are counted. */
+  async countOfResource(resourceId: string, most: number): Promise<number> {
+    const { rows } = await db.query<{ n: string }>(
+      'issuance_count_of_resource',
+      `select count(*) as n from (
+         select 1 from issuances where resource_id = $1 or further_targets @> $3::jsonb limit $2) as counted`,
+      [resourceId, most, JSON.stringify([{ resource_id: resourceId }])],
+    );
+    return Number(rows[0]?.n);
+  },
+
+  async countSince(since: Date): Promise<number> {
+    const { rows } = await db.query<{ n: string }>(
       'issuance_count_since',
-      `select count(*) as issued, count(revoked_at) as revoked from issuances where id >= uuidv7_floor($1)`,
+      'select count(*) as n from issuances where id >= uuidv7_floor($1)',
       [since],
     );
-    return { issued: Number(rows[0]?.issued), revoked: Number(rows[0]?.revoked) };
+    return Number(rows[0]?.n);
+  },
+
+  /**
+   * How many of the tokens issued since then were ended, by whatever ends one. It starts from what was ended, which is
+   * little, and not from what was issued.
+   */
+  async countEndedSince(since: Date): Promise<number> {
+    const { rows } = await db.query<{ n: string }>('issuance_count_ended_since', countEndedSince, [since], {
+      planned: 'anew',
+    });
+    return Number(rows[0]?.n);
   },
 });
 
@@ -126,6 +141,72 @@ export const revocationMarkers = (db: Queryable) => ({
     );
   },
 });
+
+/**
+ * Read from the index of the filter that is given, newest first, and only then is looked at what ended each. A token for
+ * several resources is under the first in one index and under the others in another, so the two are read and merged.
+ */
+const listStatement = ({ userId, clientId, resourceId, since }: IssuanceFilter, page: Omit<Page, 'offset'>) => {
+  const matching = conditions();
+  const { value, require } = matching;
+  require(`id >= uuidv7_floor(${value(since)})`);
+  if (userId !== undefined) require(`subject_user_id = ${value(userId)}`);
+  if (clientId !== undefined) require(`client_id = ${value(clientId)}`);
+  if (page.after !== undefined) require(`id < ${value(uuidOrFirst(page.after))}`);
+  const limit = value(page.limit + 1);
+  const newest = (also = '') =>
+    `(select i from issuances i ${matching.where()} ${also} order by id desc limit ${limit})`;
+  const first = resourceId === undefined ? '' : value(resourceId);
+  const further = resourceId === undefined ? '' : value(JSON.stringify([{ resource_id: resourceId }]));
+  const found =
+    resourceId === undefined
+      ? newest()
+      : `(${newest(`and resource_id = ${first}::uuid`)} union all
+          ${newest(`and further_targets @> ${further}::jsonb and resource_id is distinct from ${first}::uuid`)})`;
+  const text = `select ${columns.replaceAll(/\w+/g, '(i).$&')}, ${issuanceEnded} as ended from ${found} as found
+                 order by (i).id desc limit ${limit}`;
+  return { text, values: matching.values };
+};
+
+/** What `issuance_ended` says, the other way round. */
+const countEndedSince = `
+  with ended as (
+    select i.id from issuances i where i.revoked_at is not null and i.id >= uuidv7_floor($1)
+    union
+    select i.id from token_families f
+      join issuances i on i.subject_user_id = f.user_id and i.family_id = f.id and i.id >= uuidv7_floor($1)
+     where f.revoked_at >= $1
+    union
+    select i.id from clients c join issuances i on i.client_id = c.client_id and i.id >= uuidv7_floor($1)
+     where c.status in ('suspended', 'revoked')
+    union
+    select i.id from users u join issuances i on i.subject_user_id = u.id and i.id >= uuidv7_floor($1)
+     where u.status = 'disabled'
+    union
+    select i.id from resources r join issuances i on i.resource_id = r.id and i.id >= uuidv7_floor($1)
+     where r.archived_at is not null
+    union
+    select i.id from resources r
+      join issuances i on i.further_targets @> jsonb_build_array(jsonb_build_object('resource_id', r.id))
+                      and i.id >= uuidv7_floor($1)
+     where r.archived_at is not null
+    union
+    select i.id from revocation_markers m
+      join issuances i on i.client_id = m.key and i.id >= uuidv7_floor($1) and i.issued_at <= m.revoked_before
+     where m.kind = 'client' and m.revoked_before >= $1
+    union
+    select i.id from revocation_markers m
+      join issuances i on i.subject_user_id = m.key::uuid and i.id >= uuidv7_floor($1) and i.issued_at <= m.revoked_before
+     where m.kind = 'user' and m.revoked_before >= $1
+    union
+    select i.id from revocation_markers m
+      join consent_grants g on g.id = m.key::uuid
+      join issuances i on i.subject_user_id = g.user_id and i.id >= uuidv7_floor($1) and i.issued_at <= m.revoked_before
+     where m.kind = 'consent' and m.revoked_before >= $1
+       and (i.consent_grant_id = g.id
+            or i.further_targets @> jsonb_build_array(jsonb_build_object('consent_grant_id', g.id)))
+  )
+  select count(*) as n from ended`;
 
 const insertMany = `insert into issuances (id, grant_type, client_id, subject, subject_user_id, resource_id, resource,
     scopes, issued_at, expires_at, family_id, consent_grant_id, parent_id, dpop_jkt, agent_id,

@@ -43,17 +43,6 @@ export const pushedRequests = (db: Queryable) => ({
     );
     return rowCount === 1;
   },
-
-  /** Deletes at most `limit` rows whose time is over; the number tells whether there is more to do. */
-  async deleteExpired(now: Date, limit: number): Promise<number> {
-    const { rowCount } = await db.query(
-      'pushed_request_delete_expired',
-      `delete from pushed_requests where request_hash in (
-         select request_hash from pushed_requests where kept_until <= $1 limit $2 for update skip locked)`,
-      [now, limit],
-    );
-    return rowCount;
-  },
 });
 
 const toPushedRequest = (row: Row): PushedRequest => ({

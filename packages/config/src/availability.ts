@@ -6,7 +6,7 @@ import type { Config } from './schema.ts';
  * noted; these ask for it, and a server that came up without it would not be what the operator wrote down.
  */
 export function unavailableChoices(config: Config): Problem[] {
-  const { signing, observability, oidc, data_encryption, nats, resources } = config;
+  const { signing, observability, oidc, data_encryption, nats } = config;
   const { outputs } = observability.logging;
   const { provider } = observability.metrics;
   const asked: readonly (readonly [key: string, value: string, is: boolean])[] = [
@@ -18,9 +18,6 @@ export function unavailableChoices(config: Config): Problem[] {
     ['observability.tracing.enabled', 'tracing', observability.tracing.enabled],
     ['data_encryption.driver', data_encryption.driver ?? '', data_encryption.driver !== undefined],
     ['nats.url', 'NATS', nats.url.length > 0],
-    ...resources.map(
-      ({ backend_kind }, index) => [`resources[${index}].backend_kind`, 'broker', backend_kind === 'broker'] as const,
-    ),
   ];
   return asked
     .filter(([, , is]) => is)

@@ -6,7 +6,7 @@ import { nearest } from './suggest.ts';
 import { deleteAt, setAt, type Tree, valueAt } from './tree.ts';
 
 /** Variables of the product that are not settings: they tell the CLI where things are. */
-const clientVariables = new Set(['AUTHPLANE_ADMIN_URL', 'AUTHPLANE_CONFIG']);
+const clientVariables = new Set(['AUTHPLANE_ADMIN_URL', 'AUTHPLANE_CONFIG', 'AUTHPLANE_CONTEXT']);
 
 /** Secrets that `client_secret_ref` may point at. */
 const secretReferences = 'AUTHPLANE_VAULT_';

@@ -7,4 +7,5 @@ export { ConfigError, type Problem } from './problems.ts';
 export { renderReference } from './reference.ts';
 export { type Config, ConfigSchema, type SeedBrokerProvider, type SeedResource } from './schema.ts';
 export type { Environment } from './settings.ts';
+export { nearest } from './suggest.ts';
 export { configWarnings } from './warnings.ts';

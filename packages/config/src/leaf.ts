@@ -132,17 +132,26 @@ export const flag = (fallback: boolean) =>
     .prefault(fallback)
     .meta({ kind: 'boolean', fallback });
 
+const readDuration = (raw: unknown): number =>
+  (typeof raw === 'string' ? parseDuration(raw) : raw === 0 ? 0 : undefined) ??
+  refuse('expected a duration with its unit, such as 500ms, 10s, 15m, 168h or 7d');
+
 /** A length of time, in seconds once read. Bounds are written like the value and are both included. */
 export const duration = (fallback: string, { min, max }: { min?: string; max?: string } = {}) =>
   reader((raw): number => {
-    const seconds = typeof raw === 'string' ? parseDuration(raw) : raw === 0 ? 0 : undefined;
-    if (seconds === undefined) return refuse('expected a duration with its unit, such as 500ms, 10s, 15m, 168h or 7d');
+    const seconds = readDuration(raw);
     if (min !== undefined && seconds < (parseDuration(min) ?? 0)) refuse(`must be at least ${min}`);
     if (max !== undefined && seconds > (parseDuration(max) ?? 0)) refuse(`must be at most ${max}`);
     return seconds;
   })
     .prefault(fallback)
     .meta({ kind: 'duration', fallback });
+
+/** A length of time without a default, where the default depends on something else. */
+export const optionalDuration = () =>
+  reader((raw): number | undefined => (raw === undefined || raw === '' ? undefined : readDuration(raw)))
+    .optional()
+    .meta({ kind: 'duration' });
 
 /** One of a closed set of words. `reject` gives words that were valid once a message of their own. */
 export const choice = <const T extends string>(

@@ -14,6 +14,7 @@ export function brokenRules(config: Config): Problem[] {
     ...dpopRules(config),
     ...sessionRules(config),
     ...limitRules(config),
+    ...retentionRules(config),
     ...seedRules(config),
   ];
 }
@@ -77,6 +78,15 @@ function* limitRules({ admin, rate_limit: limit }: Config): Iterable<Problem> {
   }
 }
 
+function* retentionRules({ retention, purge }: Config): Iterable<Problem> {
+  for (const [name, seconds] of Object.entries(retention)) {
+    if (seconds > 0 && seconds < 86_400) yield { key: `retention.${name}`, message: 'must be 0 or at least 24h' };
+  }
+  if (purge.interval !== undefined && purge.interval > 0 && purge.interval < 1) {
+    yield { key: 'purge.interval', message: 'must be 0 or at least 1s' };
+  }
+}
+
 function* seedRules({ resources, broker_providers }: Config): Iterable<Problem> {
   yield* duplicates(
     'resources',
@@ -100,6 +110,8 @@ function* seedRules({ resources, broker_providers }: Config): Iterable<Problem> 
       yield { key: `${key}.broker_provider_id`, message: 'set either this or broker_provider_slug, not both' };
     } else if (resource.backend_kind === 'mint' && (id ?? slug) !== undefined) {
       yield { key: `${key}.backend_kind`, message: 'mint resources have no broker provider' };
+    } else if (resource.backend_kind === 'broker' && (id ?? slug) === undefined) {
+      yield { key: `${key}.broker_provider_slug`, message: 'is required for a broker resource, or broker_provider_id' };
     }
   }
 }

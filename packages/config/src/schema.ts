@@ -2,9 +2,10 @@ import { z } from 'zod';
 import { admin, rateLimit } from './schema/admin.ts';
 import { cimd, clientCredentials, clientSecretPepper, dcr, device } from './schema/clients.ts';
 import { dataEncryption } from './schema/data-encryption.ts';
-import { changes, nats, purge, redis } from './schema/engines.ts';
+import { changes, nats, redis } from './schema/engines.ts';
 import { agents, connect, dpop, oauth, oidc, tokenExchange, xaa } from './schema/oauth.ts';
 import { observability } from './schema/observability.ts';
+import { purge, retention } from './schema/retention.ts';
 import { brokerProviders, resources } from './schema/seed.ts';
 import { server } from './schema/server.ts';
 import { session } from './schema/session.ts';
@@ -40,6 +41,7 @@ export const ConfigSchema = z.strictObject({
   nats,
   redis,
   purge,
+  retention,
   resources,
   broker_providers: brokerProviders,
 });

@@ -101,7 +101,7 @@ const refused: [content: object, env: Record<string, string>, problem: string][]
   [
     { resources: [{ ...resource, backend_kind: 'broker' }] },
     {},
-    'resources[0].backend_kind: broker is not available in this release',
+    'resources[0].broker_provider_slug: is required for a broker resource, or broker_provider_id',
   ],
   [
     { resources: [{ ...resource, broker_provider_slug: 'p' }] },

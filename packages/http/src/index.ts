@@ -1,4 +1,5 @@
 export * from './accept.ts';
+export * from './address.ts';
 export * from './form.ts';
 export * from './health.ts';
 export * from './listen.ts';

@@ -17,6 +17,7 @@ export const problemStatus = {
   too_many_requests: 429,
   unavailable: 503,
   internal_error: 500,
+  upstream_failed: 502,
 } as const;
 export type ProblemCode = keyof typeof problemStatus;
 
@@ -73,14 +74,14 @@ export const sendProblem = (request: FastifyRequest, reply: FastifyReply, thrown
     .code(problem.status)
     .headers({ ...problem.headers, 'cache-control': 'no-store' })
     .type('application/problem+json')
-    .send(
-      JSON.stringify({
-        type: 'about:blank',
-        title: STATUS_CODES[problem.status] ?? 'Error',
-        status: problem.status,
-        code: problem.code,
-        detail: problem.message,
-        ...problem.extra,
-      }),
-    );
+    .send(JSON.stringify(toProblemBody(problem)));
 };
+
+export const toProblemBody = (problem: Problem): Record<string, unknown> => ({
+  type: 'about:blank',
+  title: STATUS_CODES[problem.status] ?? 'Error',
+  status: problem.status,
+  code: problem.code,
+  detail: problem.message,
+  ...problem.extra,
+});

@@ -18,3 +18,26 @@ export class KeyTooYoungError extends Error {
     this.secondsLeft = secondsLeft;
   }
 }
+
+/** `current` signs, `next` is about to, and tokens of a `retiring` one may be out there. */
+export type KeyUse = 'current' | 'next' | 'retiring';
+
+/**
+ * A key was not retired because it is still of use. Nothing retires the current and the next one but a rotation; a
+ * retiring one can be given up with `force`, and with it the tokens that live until `lastTokenEnds`.
+ */
+export class KeyInUseError extends Error {
+  override readonly name = 'KeyInUseError';
+  readonly kid: string;
+  readonly use: KeyUse;
+
+  constructor(kid: string, use: KeyUse, lastTokenEnds?: Date) {
+    super(
+      use === 'retiring'
+        ? `Tokens that key ${kid} signed may live until ${lastTokenEnds?.toISOString() ?? 'later'}; without it they are refused.`
+        : `Key ${kid} is the ${use} one; only a rotation replaces it.`,
+    );
+    this.kid = kid;
+    this.use = use;
+  }
+}

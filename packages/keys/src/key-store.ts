@@ -54,6 +54,14 @@ export interface RotateOptions {
   readonly dryRun?: boolean;
 }
 
+export interface RetireOptions {
+  readonly now: Date;
+  /** Give up a retiring key although tokens it signed may still live, as one does after a leak. */
+  readonly force?: boolean;
+  /** Decide and answer, but change nothing. */
+  readonly dryRun?: boolean;
+}
+
 export interface KeyStore {
   /** Reads the ring without keys that are gone. Makes the first two keys when there are none. */
   load(): Promise<KeySet>;
@@ -67,10 +75,13 @@ export interface KeyStore {
   rotate(options: RotateOptions): Promise<{ kid: string; alg: SigningAlgorithm }>;
 
   /**
-   * Forgets a retiring key before its time, as one does after a leak (rotate first). Its tokens stop verifying once
-   * verifiers fetch the JWKS again. False when no retiring key has this `kid`. Absent where the home cannot do it.
+   * Forgets a retiring key (rotate first, when it signs). Tokens it signed stop verifying once verifiers fetch the JWKS
+   * again. Absent where the home cannot do it.
+   *
+   * @returns what is forgotten; undefined when no key has this `kid`
+   * @throws {KeyInUseError} when the key is current or next, or, without `force`, when tokens it signed may still live
    */
-  retire?(kid: string): Promise<boolean>;
+  retire?(kid: string, options: RetireOptions): Promise<KeyRecord | undefined>;
 }
 
 export interface Clock {

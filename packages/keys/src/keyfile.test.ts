@@ -5,7 +5,7 @@ import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { promisify } from 'node:util';
-import { KeyStoreError, KeyTooYoungError } from './errors.ts';
+import { KeyInUseError, KeyStoreError, KeyTooYoungError } from './errors.ts';
 import type { KeyRecord, KeyState } from './key-store.ts';
 import { keyfileStore } from './keyfile.ts';
 
@@ -95,11 +95,26 @@ test('a forced algorithm change signs at once and deletes the key that never sig
 
 test('retire forgets a retiring key and no other', async (t) => {
   const { directory, store } = await newStore(t);
-  const { signer } = await store.load();
-  assert.equal(await store.retire(signer.kid), false);
+  const { records, signer } = await store.load();
+  for (const { kid } of records)
+    await assert.rejects(store.retire(kid, { now: start, force: true }), KeyInUseError, 'current and next');
+  assert.equal(await store.retire('x'.repeat(22), { now: start, force: true }), undefined);
   await store.rotate({ now: start, algorithm: 'ES256', force: true });
-  assert.equal(await store.retire(signer.kid), true);
+  await assert.rejects(store.retire(signer.kid, { now: start }), KeyInUseError);
+  assert.equal((await store.retire(signer.kid, { now: start, force: true, dryRun: true }))?.kid, signer.kid);
+  assert.equal((await pemFiles(directory)).length, 3);
+  assert.equal((await store.retire(signer.kid, { now: start, force: true }))?.kid, signer.kid);
   assert.equal((await store.load()).records.length, 2);
+  assert.equal((await pemFiles(directory)).length, 2);
+});
+
+test('a key whose last token has ended is retired without force, with its file', async (t) => {
+  const { directory, clock, store } = await newStore(t);
+  const { signer } = await store.load();
+  await store.rotate({ now: start, algorithm: 'ES256', force: true });
+  clock.at = after(3600 + 300 + 1);
+  assert.equal((await pemFiles(directory)).length, 3);
+  assert.equal((await store.retire(signer.kid, { now: clock.at }))?.kid, signer.kid);
   assert.equal((await pemFiles(directory)).length, 2);
 });
 

@@ -11,7 +11,7 @@ import { KeyStoreError } from './errors.ts';
 import { type HeldLock, withFileLock } from './file-lock.ts';
 import { createKeyPair, fromPkcs8, isKid, type KeyPair, toPkcs8 } from './key-pair.ts';
 import type { Clock, KeyRecord, KeyState, KeyStore, SigningAlgorithm } from './key-store.ts';
-import { isGone, newRecord, planRotation, requireState } from './lifecycle.ts';
+import { isGone, newRecord, planRetirement, planRotation, requireState } from './lifecycle.ts';
 import { localSigner } from './local-signer.ts';
 import { formatManifest, parseManifest } from './manifest.ts';
 import {
@@ -77,15 +77,15 @@ export function keyfileStore(options: KeyfileOptions): KeyStore & Required<Pick<
         return { kid, alg };
       }),
 
-    retire: (kid) =>
+    retire: (kid, retirement) =>
       change(async (lock) => {
         const ring = await readOrCreate(lock);
-        const retired = ring.filter((record) => record.kid === kid && record.state === 'retiring');
-        if (retired.length === 0) return false;
-        const kept = ring.filter((record) => !retired.includes(record));
+        const retired = planRetirement(ring, kid, retirement);
+        if (!retired || retirement.dryRun) return retired;
+        const kept = ring.filter((record) => record !== retired);
         await writeManifest(kept, lock);
-        await cleanUp(kept, retired);
-        return true;
+        await cleanUp(kept, [retired]);
+        return retired;
       }),
   };
 

@@ -1,9 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { KeyTooYoungError } from './errors.ts';
+import { KeyInUseError, KeyTooYoungError } from './errors.ts';
 import { createKeyPair } from './key-pair.ts';
 import type { KeyRecord, KeyState } from './key-store.ts';
-import { isGone, newRecord, planRotation } from './lifecycle.ts';
+import { isGone, newRecord, planRetirement, planRotation } from './lifecycle.ts';
 
 const start = new Date('2026-01-01T00:00:00Z');
 const after = (seconds: number) => new Date(start.getTime() + seconds * 1000);
@@ -21,6 +21,18 @@ test('a rotation moves every key one state on', () => {
     missing: ['next'],
     dropped: [],
   });
+});
+
+test('a rotation that had to wait for a later one ends no key before it began', () => {
+  const busy: KeyRecord = { ...current, activatedAt: after(310) };
+  const { kept } = planRotation([busy, next], { now: after(300), algorithm: 'ES256' }, policy);
+  assert.deepEqual(
+    kept.map(({ activatedAt, retiredAt, goneAfter }) => [activatedAt, retiredAt, goneAfter]),
+    [
+      [after(310), undefined, undefined],
+      [after(310), after(310), after(310 + 3600 + 300)],
+    ],
+  );
 });
 
 test('a key must have been published for one JWKS cache lifetime before it signs', () => {
@@ -61,4 +73,51 @@ test('a retiring key is dropped only after its last token', () => {
   assert.equal(isGone(retiring, after(400)), false);
   assert.deepEqual(dropped(400), []);
   assert.deepEqual(dropped(400.001), [retiring]);
+});
+
+test('whether a key can be forgotten', () => {
+  const retiring: KeyRecord = { ...current, kid: 'old', state: 'retiring', retiredAt: start, goneAfter: after(400) };
+  const ring = [current, next, retiring];
+  for (const [kid, seconds, force, wanted] of [
+    [current.kid, 9999, true, 'current'], // never, whoever insists
+    [next.kid, 9999, true, 'next'],
+    ['old', 400, false, 'retiring'], // its last token ends at this very moment
+    ['old', 400, true, 'forgotten'],
+    ['old', 401, false, 'forgotten'],
+    ['unknown', 0, true, 'unknown'],
+  ] as const) {
+    const decide = () => {
+      try {
+        return planRetirement(ring, kid, { now: after(seconds), force }) ? 'forgotten' : 'unknown';
+      } catch (error) {
+        if (!(error instanceof KeyInUseError)) throw error;
+        return error.use;
+      }
+    };
+    assert.equal(decide(), wanted, `${kid} after ${seconds} s`);
+  }
+});
+
+test('rotations in a row, forced or not, keep every key as long as a token it signed may live', () => {
+  let ring: KeyRecord[] = [current, next];
+  const signed = new Map<string, number>(); // kid → when the last token it signed ends, in seconds
+  for (let second = 0, round = 0; round < 200; round += 1, second += 7) {
+    const signer = ring.find(({ state }) => state === 'current') as KeyRecord;
+    signed.set(signer.kid, second + policy.maxTokenLifetimeSeconds);
+    const force = round % 3 !== 0;
+    try {
+      const plan = planRotation(ring, { now: after(second), algorithm: 'ES256', force }, policy);
+      const made = { ...next, kid: `made ${round}`, createdAt: after(second) };
+      ring = [...plan.kept, made];
+    } catch (error) {
+      assert.ok(error instanceof KeyTooYoungError);
+    }
+    for (const [kid, until] of signed)
+      if (until >= second)
+        assert.ok(
+          ring.some((record) => record.kid === kid && !isGone(record, after(second))),
+          kid,
+        );
+  }
+  assert.ok(signed.size > 60);
 });

@@ -9,9 +9,9 @@
  * waiting key of the old algorithm, which never signed anything, is discarded and a new key signs at once. Verifiers
  * that do not fetch the JWKS again on an unknown `kid` then refuse new tokens until their copy expires.
  */
-import { KeyTooYoungError } from './errors.ts';
+import { KeyInUseError, KeyTooYoungError } from './errors.ts';
 import type { KeyPair } from './key-pair.ts';
-import type { KeyRecord, KeyState, RotateOptions } from './key-store.ts';
+import type { KeyRecord, KeyState, RetireOptions, RotateOptions } from './key-store.ts';
 
 /** `max-age` of the JWKS response, and hence the time a key must be published before it signs. */
 export const JWKS_MAX_AGE_SECONDS = 300;
@@ -53,15 +53,39 @@ export function planRotation(
   const current = requireState(records, 'current');
   if (!force) requirePublishedLongEnough(next, now);
 
+  // Of two rotations at once, the one that was asked for first may be the one that had to wait.
+  const at = current.activatedAt && current.activatedAt > now ? current.activatedAt : now;
+
   const discardNext = force && (next.alg !== algorithm || !nextUsable);
   const retiring = records.filter((record) => record.state === 'retiring');
-  const promoted: KeyRecord[] = discardNext ? [] : [{ ...next, state: 'current', activatedAt: now }];
+  const promoted: KeyRecord[] = discardNext ? [] : [{ ...next, state: 'current', activatedAt: at }];
 
   return {
-    kept: [...promoted, retireRecord(current, now, policy), ...retiring.filter((record) => !isGone(record, now))],
+    kept: [...promoted, retireRecord(current, at, policy), ...retiring.filter((record) => !isGone(record, now))],
     missing: discardNext ? ['current', 'next'] : ['next'],
     dropped: [...(discardNext ? [next] : []), ...retiring.filter((record) => isGone(record, now))],
   };
+}
+
+/** When the next key may sign: every verifier's copy of the JWKS has it by then. */
+export const signsFrom = ({ createdAt }: Pick<KeyRecord, 'createdAt'>): Date =>
+  new Date(createdAt.getTime() + JWKS_MAX_AGE_SECONDS * 1000);
+
+/**
+ * Decides whether a key can be forgotten; pure. Undefined when there is none with this `kid`.
+ *
+ * @throws {KeyInUseError} when it is current or next, or, without `force`, when tokens it signed may still live
+ */
+export function planRetirement(
+  records: readonly KeyRecord[],
+  kid: string,
+  { now, force = false }: RetireOptions,
+): KeyRecord | undefined {
+  const found = records.find((record) => record.kid === kid);
+  if (!found) return undefined;
+  const isOfUse = found.state !== 'retiring' || (!force && !isGone(found, now));
+  if (isOfUse) throw new KeyInUseError(kid, found.state, found.goneAfter);
+  return found;
 }
 
 /** The record of a key just made. */
@@ -77,8 +101,7 @@ export function requireState(records: readonly KeyRecord[], state: 'next' | 'cur
 }
 
 function requirePublishedLongEnough(next: KeyRecord, now: Date): void {
-  const ageMs = now.getTime() - next.createdAt.getTime();
-  const msLeft = JWKS_MAX_AGE_SECONDS * 1000 - ageMs;
+  const msLeft = signsFrom(next).getTime() - now.getTime();
   if (msLeft > 0) throw new KeyTooYoungError(next.kid, Math.ceil(msLeft / 1000));
 }
 

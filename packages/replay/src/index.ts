@@ -2,6 +2,7 @@ export * from './attempts.ts';
 export * from './attempts-postgres.ts';
 export * from './attempts-redis.ts';
 export * from './buckets.ts';
+export * from './ping.ts';
 export * from './rate-limit.ts';
 export * from './redis.ts';
 export * from './single-use.ts';

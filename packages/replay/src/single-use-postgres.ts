@@ -93,17 +93,3 @@ const claimTogether = async (db: Statements, now: Date, batch: readonly Waiting[
 };
 
 const identify = (kind: string, keyHash: Buffer): string => `${kind} ${keyHash.toString('base64')}`;
-
-/** Pods do not agree on the time to the second: a row is deleted only when it is over on every clock. */
-const graceMs = 60_000;
-
-/** Deletes at most `limit` claims that are over and returns how many went; rows another pod is at are skipped. */
-export const deleteExpiredClaims = async (db: Statements, now: Date, limit: number): Promise<number> => {
-  const { rowCount } = await db.query(
-    'single_use_delete_expired',
-    `delete from single_use where (kind, key_hash) in (
-       select kind, key_hash from single_use where expires_at < $1 order by expires_at limit $2 for update skip locked)`,
-    [new Date(now.getTime() - graceMs), limit],
-  );
-  return rowCount;
-};

@@ -1,8 +1,10 @@
-/** What may be used once: each kind has its own key space. */
-export type SingleUseKind =
-  | 'dpop_proof' // key: thumbprint and jti (RFC 9449 §11.1)
-  | 'client_assertion' // key: client id and jti (RFC 7523 §3)
-  | 'consent_answer'; // key: id of the page
+/** What may be used once: each kind has its own key space, and in PostgreSQL a purge target. */
+export const singleUseKinds = [
+  'dpop_proof', // key: thumbprint and jti (RFC 9449 §11.1)
+  'client_assertion', // key: client id and jti (RFC 7523 §3)
+  'consent_answer', // key: id of the page
+] as const;
+export type SingleUseKind = (typeof singleUseKinds)[number];
 
 /** Facts that must be seen once and may be forgotten on time, by all pods together. */
 export type SingleUse = {

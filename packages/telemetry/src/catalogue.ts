@@ -1,4 +1,5 @@
 import { denialReasons } from '@authserver/oauth';
+import { type AuditAction, auditActions } from './audit.ts';
 
 /**
  * Every metric this server emits, declared once. Names are a public contract.
@@ -20,12 +21,36 @@ const histogram = <L extends Labels>(name: string, help: string, labels: L) =>
 export const durationBuckets = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
 
 /** What requests to other hosts are for. */
-export const outboundPurposes = ['client_document', 'client_keys'] as const;
+export const outboundPurposes = ['client_document', 'client_keys', 'idp_metadata', 'idp_keys'] as const;
 export type OutboundPurpose = (typeof outboundPurposes)[number];
 
 /** Limits on how often somebody may ask. */
-export const limitNames = ['requests', 'registrations', 'pushed_requests', 'device_codes', 'client_failures'] as const;
+export const limitNames = [
+  'requests',
+  'registrations',
+  'pushed_requests',
+  'device_codes',
+  'client_failures',
+  'admin_requests',
+  'admin_keys',
+] as const;
 export type LimitName = (typeof limitNames)[number];
+
+/** What `authserver purge` deletes, in the order it does. Names are a public contract: operators write them in `--only`. */
+export const purgeTargetNames = [
+  'assertion-jti',
+  'audit-events',
+  'connect-pending-states',
+  'dpop-nonces',
+  'families',
+  'issuances',
+  'jti',
+  'machine-tokens',
+  'refresh-tokens',
+  'sessions',
+  'unused-clients',
+] as const;
+export type PurgeTargetName = (typeof purgeTargetNames)[number];
 
 const grantTypeLabel = [
   'authorization_code',
@@ -66,10 +91,14 @@ export const catalogue = {
     verifier: ['valid', 'invalid'],
   }),
   introspections: counter('authserver_introspection_total', 'Introspection answers.', { active: ['true', 'false'] }),
-  outboundRequests: counter('authserver_outbound_requests_total', 'Requests to hosts that clients named.', {
-    purpose: outboundPurposes,
-    outcome: ['answered', 'forbidden', 'unreachable', 'timeout', 'oversized', 'malformed'],
-  }),
+  outboundRequests: counter(
+    'authserver_outbound_requests_total',
+    'Requests to hosts that clients or operators named.',
+    {
+      purpose: outboundPurposes,
+      outcome: ['answered', 'forbidden', 'unreachable', 'timeout', 'oversized', 'malformed'],
+    },
+  ),
   cimdFetchSuppressed: counter(
     'authserver_cimd_fetch_suppressed_total',
     'Client metadata documents that were wanted but not fetched: a failure was remembered, a fetch was under way already, too many were, or too many from one host.',
@@ -84,9 +113,17 @@ export const catalogue = {
   dpopRejected: counter('authplane_dpop_proofs_rejected_total', 'DPoP proofs rejected.', {
     reason: ['invalid_proof', 'replay', 'nonce_required', 'nonce_mismatch'],
   }),
+  xaaIdpOperations: counter('authplane_xaa_idp_operations_total', 'Changes to trusted identity providers.', {
+    operation: ['register', 'update', 'delete'],
+  }),
   resourceServerOps: counter('authplane_resource_server_ops_total', 'Changes to resources by the admin API.', {
     op: ['create', 'update', 'delete'],
   }),
+  allowlistOps: counter(
+    'authplane_allowlist_ops_total',
+    'Clients put on and taken off the lists of who may exchange tokens of others for a resource.',
+    { op: ['add', 'remove'] },
+  ),
   httpRequests: counter('authserver_http_requests_total', 'HTTP requests.', {
     method: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'other'],
     path: 'open',
@@ -123,6 +160,11 @@ export const catalogue = {
     'Commit of a change to its application in this process.',
     { kind: 'open' },
   ),
+  auditEventsDropped: counter(
+    'authserver_audit_events_dropped_total',
+    'Audit events of a kind that is counted whose count could not be written.',
+    { action: Object.keys(auditActions) as AuditAction[] },
+  ),
   rateLimited: counter('authserver_rate_limited_total', 'Requests refused with 429, by the limit they ran into.', {
     limit: limitNames,
   }),
@@ -136,6 +178,32 @@ export const catalogue = {
     'authserver_trace_events_dropped_total',
     'Events of connecting clients that the flight recorder did not keep, because there were too many.',
     {},
+  ),
+  purgeDeleted: counter('authserver_purge_deleted_total', 'Expired rows deleted by the purges of this process.', {
+    target: purgeTargetNames,
+  }),
+  purgeFailures: counter('authserver_purge_failures_total', 'Purges of a target that failed in this process.', {
+    target: purgeTargetNames,
+  }),
+  purgeLastDuration: gauge(
+    'authserver_purge_last_duration_seconds',
+    'Length of the last purge of a target that completed, whoever ran it.',
+    { target: purgeTargetNames },
+  ),
+  purgeLastSuccess: gauge(
+    'authserver_purge_last_success_timestamp_seconds',
+    'When the last purge of a target completed, whoever ran it.',
+    { target: purgeTargetNames },
+  ),
+  purgeLag: gauge(
+    'authserver_purge_lag_seconds',
+    'How long the oldest row of a target could have been deleted; 0 when none can.',
+    { target: purgeTargetNames },
+  ),
+  partitionsUntil: gauge(
+    'authserver_partitions_until_timestamp_seconds',
+    'Until when a table has its months made ahead; three months from now unless making them fails.',
+    { table: ['issuances', 'audit_events', 'audit_chain'] },
   ),
   activeClients: gauge('authserver_active_clients', 'Clients with status active, counted in the database.', {}),
   activeFamilies: gauge(

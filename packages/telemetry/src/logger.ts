@@ -11,15 +11,20 @@ export type LogOptions = { level: string; format: 'json' | 'text'; stdout: boole
  * In text format lines are written synchronously and are meant for a person at a terminal.
  */
 export const createLogger = (options: LogOptions): Logger => {
-  const settings = {
-    level: options.stdout ? options.level : 'silent',
-    base: { service: 'authserver', ...(options.component ? { component: options.component } : {}) },
-    timestamp: pino.stdTimeFunctions.isoTime,
-    formatters: { level: (label: string) => ({ level: label }) },
-    redact: { paths: ['headers', 'req', 'password', 'token', 'secret', 'authorization'], censor: '[redacted]' },
-  };
+  const settings = settingsOf(options.stdout ? options.level : 'silent', options.component);
   // Lines gather while a write is under way, so that a slow terminal or pipe never holds up a request.
   if (options.format === 'json') return pino(settings, pino.destination({ fd: 1, sync: false }));
   const pretty = PinoPretty({ sync: true, ignore: 'service,hostname,pid', translateTime: 'SYS:HH:MM:ss.l' });
   return pino(settings, pretty);
 };
+
+/** The log of a command whose output is something else: JSON lines on standard error, each written at once. */
+export const createErrorLogger = (): Logger => pino(settingsOf('info'), pino.destination({ fd: 2, sync: true }));
+
+const settingsOf = (level: string, component?: string): pino.LoggerOptions => ({
+  level,
+  base: { service: 'authserver', ...(component ? { component } : {}) },
+  timestamp: pino.stdTimeFunctions.isoTime,
+  formatters: { level: (label) => ({ level: label }) },
+  redact: { paths: ['headers', 'req', 'password', 'token', 'secret', 'authorization'], censor: '[redacted]' },
+});

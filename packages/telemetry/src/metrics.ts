@@ -14,8 +14,11 @@ type Metric<S extends MetricSpec> = S['type'] extends 'counter'
     : {
         set: Labelled<S, [value: number]>;
         /** Reads the value when somebody scrapes; a failure leaves the last one and never fails the scrape. */
-        collectWith(read: () => Promise<number>): void;
+        collectWith(read: () => Promise<keyof S['labels'] extends never ? number : readonly Series<S>[]>): void;
       };
+
+/** The value of one combination of labels. */
+type Series<S extends MetricSpec> = { labels: LabelValues<S>; value: number };
 
 export type Metrics = { [K in keyof Catalogue]: Metric<Catalogue[K]> } & {
   /** The Prometheus text format, version 0.0.4. */
@@ -43,16 +46,18 @@ const register = (spec: MetricSpec, registry: client.Registry): unknown => {
     return counter;
   }
   if (spec.type === 'histogram') return new client.Histogram({ ...common, buckets: durationBuckets });
-  let read: (() => Promise<number>) | undefined;
+  type Reading = number | readonly { labels: Record<string, string>; value: number }[];
+  let read: (() => Promise<Reading>) | undefined;
   const gauge = new client.Gauge({
     ...common,
     async collect() {
-      const value = await read?.().catch(() => undefined);
-      if (value !== undefined) this.set(value);
+      const reading = await read?.().catch(() => undefined);
+      if (typeof reading === 'number') this.set(reading);
+      else for (const { labels, value } of reading ?? []) this.set(labels, value);
     },
   });
   return Object.assign(gauge, {
-    collectWith: (reader: () => Promise<number>) => {
+    collectWith: (reader: () => Promise<Reading>) => {
       read = reader;
     },
   });

@@ -9,12 +9,23 @@ export const admin = section({
   api_key: secret().describe(
     'Bearer key of the admin API. Required off localhost, at least 16 characters; on localhost one is generated and kept under `server.data_dir`.',
   ),
-  requests_per_second: decimal(0).describe('Admin requests a second; 0 is no limit.').meta({ reserved: true }),
-  burst: integer(0).describe('Admin requests at once; 0 is no limit.').meta({ reserved: true }),
+  requests_per_second: decimal(100).describe(
+    'Admin requests a second from one address, at each admin process; 0 is no limit.',
+  ),
+  burst: integer(200).describe('Admin requests at once from one address; 0 is no limit.'),
+  auth_fail_max: integer(10).describe(
+    'Wrong keys from one address, at all admin processes together, before `api_key` is not looked at any more from there; 0 is no limit. Keys made by this server are always looked at: they cannot be guessed.',
+  ),
+  auth_fail_window: duration('5m', { min: '1s' }).describe(
+    'Time in which wrong keys of one address are counted, and after which they become one audit event.',
+  ),
   audit_default_lookback: duration('24h', { min: '1s' }).describe(
     'Span of an audit query that names none; at most `audit_max_lookback`.',
   ),
   audit_max_lookback: duration('720h', { min: '1s' }).describe('Longest span of an audit query.'),
+  audit_export_max_lookback: duration('0s').describe(
+    'How far back an export of the audit trail may begin; 0 is no limit.',
+  ),
 });
 
 export const rateLimit = section({

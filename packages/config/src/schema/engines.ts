@@ -34,9 +34,3 @@ export const redis = section({
     'Redis for replay checks and for limits that all pods share; `rediss://` is TLS. Without it PostgreSQL keeps what must be seen once, and each pod has limits of its own.',
   ),
 });
-
-export const purge = section({
-  interval: duration('0').describe(
-    'Time between purges of expired rows by `serve`; 0 leaves it to `authserver purge`.',
-  ),
-}).meta({ reserved: true });

@@ -66,13 +66,24 @@ export const connect = section({
 }).meta({ reserved: true });
 
 export const xaa = section({
-  enabled: flag(true).describe('Accept identity assertions of trusted IdPs (ID-JAG, RFC 7523).'),
-  token_expiry: duration('1h', { min: '1s' }).describe('Lifetime of a token granted for an assertion.'),
-  max_assertion_age: duration('5m', { min: '1s' }).describe('Age an assertion may have.'),
-  jwks_cache_ttl: duration('1h', { min: '1s' }).describe('Time the keys of an IdP are kept.'),
-  require_resource: flag(false).describe('Refuse an assertion without `resource`.'),
-  subject_mode: choice(['auto_map', 'strict'], 'auto_map').describe('Create unknown subjects, or refuse them.'),
-}).meta({ reserved: true });
+  enabled: flag(true).describe(
+    'Manage trusted identity providers, XAA policies and subject mappings. Tokens for their assertions (ID-JAG, RFC 7523) are not available in this release.',
+  ),
+  allow_private_addresses: flag(false).describe(
+    'Fetch metadata and keys of identity providers from private addresses too, for one inside your network. On a localhost issuer it is always so.',
+  ),
+  token_expiry: duration('1h', { min: '1s' })
+    .describe('Lifetime of a token granted for an assertion.')
+    .meta({ reserved: true }),
+  max_assertion_age: duration('5m', { min: '1s' }).describe('Age an assertion may have.').meta({ reserved: true }),
+  jwks_cache_ttl: duration('1h', { min: '1s' })
+    .describe('Time the keys of an identity provider are kept.')
+    .meta({ reserved: true }),
+  require_resource: flag(false).describe('Refuse an assertion without `resource`.').meta({ reserved: true }),
+  subject_mode: choice(['auto_map', 'strict'], 'auto_map')
+    .describe('Create unknown subjects, or refuse them.')
+    .meta({ reserved: true }),
+});
 
 export const oidc = section({
   enabled: flag(false).describe('Log people in at an upstream OpenID provider. Not available in this release.'),

@@ -14,7 +14,7 @@ export const Resource = z.strictObject({
   slug: requiredText(slug).describe('Name in URLs and on the command line.'),
   uri: optionalText(httpUrl, 'url').describe('Resource identifier and audience of its tokens (RFC 8707 §2).'),
   backend_kind: choice(['mint', 'broker'], 'mint').describe(
-    '`mint`: tokens are ours. `broker`: tokens of an upstream provider; not available in this release.',
+    '`mint`: tokens are ours. `broker`: what is behind it takes tokens of an upstream provider.',
   ),
   display_name: optionalText().describe('Name on the consent page.'),
   scopes: z.array(Scope).default([]).describe('Scopes of the resource.'),
@@ -63,4 +63,4 @@ export const brokerProviders = z
   .array(BrokerProvider)
   .default([])
   .describe('Upstream providers created at boot when their slug is new, before the resources.')
-  .meta({ kind: 'list of providers', fallback: [], env: false, reserved: true });
+  .meta({ kind: 'list of providers', fallback: [], env: false });

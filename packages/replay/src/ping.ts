@@ -1,0 +1,30 @@
+import { Redis } from 'ioredis';
+
+/**
+ * Asks Redis over a connection of its own, for whoever keeps none. Resolves when it answers.
+ *
+ * @throws {Error} with a message of the driver, which may name host and port but holds no password
+ */
+export const pingRedis = async (url: string, timeoutMs: number): Promise<void> => {
+  const client = new Redis(url, {
+    lazyConnect: true,
+    connectTimeout: timeoutMs,
+    commandTimeout: timeoutMs,
+    maxRetriesPerRequest: 0,
+    retryStrategy: () => null,
+    connectionName: 'authserver probe',
+  });
+  let why: Error | undefined;
+  // What went wrong is told here; the call itself only knows that the connection was closed.
+  client.on('error', ({ message }: Error) => {
+    why ??= new Error(message);
+  });
+  try {
+    await client.connect();
+    await client.ping();
+  } catch (error) {
+    throw why ?? new Error((error as Error).message);
+  } finally {
+    client.disconnect();
+  }
+};

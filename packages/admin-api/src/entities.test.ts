@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { entities } from './entities.ts';
-import type { Operation } from './entity.ts';
+import { isChange, type Operation } from './entity.ts';
 import { openApiDocument } from './openapi.ts';
 import { CreateClient } from './views/client.ts';
 import { CreateResource, ListResources } from './views/resource.ts';
@@ -10,8 +10,8 @@ import { CreateUser } from './views/user.ts';
 const operations = Object.values(entities).flatMap(({ operations }) => Object.values<Operation>(operations));
 
 test('whatever changes something names its audit action, and nothing else does', () => {
-  for (const { method, path, audit } of operations)
-    assert.equal(audit !== undefined, method !== 'GET', `${method} ${path}`);
+  for (const operation of operations)
+    assert.equal(operation.audit !== undefined, isChange(operation), `${operation.method} ${operation.path}`);
 });
 
 test('every operation is in the OpenAPI document once, and every reference leads somewhere', () => {
@@ -45,7 +45,8 @@ test('a resource', () => {
     [{ slug: 'a', uri: 'https://mcp.example/#part' }, false],
     [{ slug: 'a', uri: 'ftp://mcp.example/' }, false],
     [{ slug: 'a', uri: 'https://user@mcp.example/' }, false],
-    [{ slug: 'a', backend_kind: 'broker' }, false],
+    [{ slug: 'a', backend_kind: 'broker', broker_provider_slug: 'github' }, true],
+    [{ slug: 'a', backend_kind: 'vault' }, false],
     [{ slug: 'a', scopes: [{ name: 'read' }, { name: 'read' }] }, false],
     [{ slug: 'a', scopes: [{ name: 'two words' }] }, false],
   ];

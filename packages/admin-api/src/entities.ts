@@ -2,8 +2,12 @@
  * The admin API, one row an entity. Routes, the OpenAPI document, the client and the commands are read from this table,
  * and so is what each change is called in the audit trail and who may make it.
  */
+import { adminKeyEntities } from './entities/admin-keys.ts';
 import { auditEntities } from './entities/audit.ts';
+import { brokeringEntities } from './entities/brokering.ts';
 import { clientEntities } from './entities/clients.ts';
+import { configurationEntities } from './entities/configuration.ts';
+import { federationEntities } from './entities/federation.ts';
 import { keyEntities } from './entities/keys.ts';
 import { registrationEntities } from './entities/registration.ts';
 import { resourceEntities } from './entities/resources.ts';
@@ -16,9 +20,13 @@ export const entities = {
   ...clientEntities,
   ...userEntities,
   ...resourceEntities,
+  ...brokeringEntities,
+  ...federationEntities,
   ...tokenEntities,
   ...keyEntities,
   ...registrationEntities,
+  ...adminKeyEntities,
+  ...configurationEntities,
   ...auditEntities,
   ...systemEntities,
 } as const satisfies Record<string, Entity>;

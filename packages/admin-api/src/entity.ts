@@ -16,12 +16,22 @@ export type Operation = {
   body?: z.ZodType;
   /** The body of the answer. Without it the answer is 204. */
   returns?: z.ZodType;
+  /** The answer is as many lines as there are, each of which `returns` describes; they are sent as they are found. */
+  stream?: 'application/x-ndjson';
+  /** What a dry run shows of a change that has nothing to show once it is done. */
+  rehearsal?: z.ZodType;
   /** 200 unless something was created. */
   status?: 201;
   /** What the change is called in the audit trail; whatever is not a GET names one. */
   audit?: AuditAction | readonly AuditAction[];
   /** Who may do it, when that is not what `roleOf` says of its method. */
   role?: AdminRole;
+  /** A POST that changes nothing: its question does not fit into an address. */
+  looks?: true;
+  /** Bytes its body may have, when a megabyte is not enough. */
+  bodyLimit?: number;
+  /** It may take long, and says how far it is to a caller who accepts `application/x-ndjson`. */
+  progress?: true;
   /** The member of the answer that is shown this once. */
   secret?: string;
 };
@@ -29,9 +39,11 @@ export type Operation = {
 export type Entity = { title: string; operations: Record<string, Operation> };
 
 /** A look needs a viewer, a change an operator, unless the operation says otherwise. */
-export const roleOf = ({ role, method }: Operation): AdminRole => role ?? (method === 'GET' ? 'viewer' : 'operator');
+export const roleOf = (operation: Operation): AdminRole =>
+  operation.role ?? (isChange(operation) ? 'operator' : 'viewer');
 
-export const isChange = ({ method }: Pick<Operation, 'method'>): boolean => method !== 'GET';
+export const isChange = ({ method, looks }: Pick<Operation, 'method' | 'looks'>): boolean =>
+  method !== 'GET' && looks !== true;
 
 const DryRun = z.strictObject({
   dry_run: QueryFlag.describe('Check everything and answer as if it were done, but change nothing.'),
@@ -59,7 +71,11 @@ export type CallOptions = {
   ifMatch?: string;
   /** A repetition with the same key gets the answer of the first call and does nothing. */
   idempotencyKey?: string;
+  /** Told how far an operation is that may take long. */
+  onProgress?: OnProgress;
 };
+
+export type OnProgress = (progress: { done: number; total: number }) => void;
 
 /** What a caller gives: path parameters by name, beside `query` and `body`. */
 export type OperationInput<O extends Operation> = {
@@ -74,9 +90,17 @@ export type OperationInput<O extends Operation> = {
 
 /** What a caller gets. */
 export type OperationOutput<O extends Operation> = O extends { returns: infer R extends z.ZodType }
-  ? z.output<R>
-  : // biome-ignore lint/suspicious/noConfusingVoidType: the result of a promise of nothing
-    void;
+  ? O extends { stream: string }
+    ? AsyncIterable<z.output<R>>
+    : z.output<R>
+  : O extends { rehearsal: infer R extends z.ZodType }
+    ? z.output<R> | undefined
+    : // biome-ignore lint/suspicious/noConfusingVoidType: the result of a promise of nothing
+      void;
 
 export const successStatus = (operation: Operation): 200 | 201 | 204 =>
   operation.status ?? (operation.returns ? 200 : 204);
+
+/** The status of a dry run that would have succeeded. */
+export const rehearsalStatus = (operation: Operation): 200 | 204 =>
+  operation.returns || operation.rehearsal ? 200 : 204;

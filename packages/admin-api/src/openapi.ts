@@ -34,7 +34,7 @@ export const openApiDocument = (): Json => {
 };
 
 const describe = (operation: Operation, schemas: Json): Json => {
-  const { body, returns } = operation;
+  const { body, returns, rehearsal, stream } = operation;
   const query = queryOf(operation);
   const inputs = operation.query ?? operation.body ?? pathParams(operation.path).length > 0;
   const problems = [
@@ -50,6 +50,7 @@ const describe = (operation: Operation, schemas: Json): Json => {
     summary: operation.summary,
     description: [
       `Needs the role ${roleOf(operation)}.`,
+      ...(stream ? ['The answer is lines of JSON.'] : []),
       ...(operation.audit ? [`Audited as ${[operation.audit].flat().join(', ')}.`] : []),
     ].join(' '),
     parameters: [
@@ -68,8 +69,13 @@ const describe = (operation: Operation, schemas: Json): Json => {
     responses: {
       [successStatus(operation)]: {
         description: successDescription[successStatus(operation)],
-        ...(returns ? { content: json(toSchema(returns, 'output', schemas)) } : {}),
+        ...(returns
+          ? { content: { [stream ?? 'application/json']: { schema: toSchema(returns, 'output', schemas) } } }
+          : {}),
       },
+      ...(rehearsal
+        ? { 200: { description: 'What a dry run found.', content: json(toSchema(rehearsal, 'output', schemas)) } }
+        : {}),
       ...Object.fromEntries(problems.map((status) => [status, problemResponse(status)])),
     },
   };

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { Entity } from '../entity.ts';
-import * as system from '../views/system.ts';
+import * as audit from '../views/audit.ts';
 import * as trace from '../views/trace.ts';
 
 /** What happened. */
@@ -12,8 +12,24 @@ export const auditEntities = {
         method: 'GET',
         path: '/admin/audit',
         summary: 'Read the audit trail, newest first.',
-        query: system.ListAuditEvents,
-        returns: z.array(system.AuditEventView),
+        query: audit.ListAuditEvents,
+        returns: z.array(audit.AuditEventView),
+      },
+      export: {
+        method: 'GET',
+        path: '/admin/audit/export',
+        summary: 'All audit events of a time, oldest first, with their places in the hash chain.',
+        query: audit.ExportAuditEvents,
+        returns: audit.ExportedAuditEvent,
+        stream: 'application/x-ndjson',
+      },
+      verify: {
+        method: 'GET',
+        path: '/admin/audit/verify',
+        summary: 'Verify the hash chain of the audit trail, day by day.',
+        query: audit.VerifyAuditChain,
+        returns: audit.VerifiedAuditDay,
+        stream: 'application/x-ndjson',
       },
     },
   },

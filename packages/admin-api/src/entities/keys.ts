@@ -16,6 +16,15 @@ export const keyEntities = {
         returns: key.RotatedKey,
         audit: 'key.rotated',
       },
+      retire: {
+        method: 'POST',
+        path: '/admin/keys/{kid}/retire',
+        summary: 'Forget a replaced key before its time, as after a leak; never the one that signs, nor the next.',
+        query: key.RetireKeyQuery,
+        body: key.RetireKey,
+        returns: key.RetiredKey,
+        audit: 'key.retired',
+      },
     },
   },
 } as const satisfies Record<string, Entity>;

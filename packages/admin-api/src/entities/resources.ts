@@ -40,8 +40,11 @@ export const resourceEntities = {
       delete: {
         method: 'DELETE',
         path: '/admin/resources/{id}',
-        summary: 'Delete a resource, by id or slug, with all tokens for it.',
-        audit: 'resource.deleted',
+        summary:
+          'Delete a resource, by id or slug, with all tokens for it. One with a history is archived, and found by its id from then on.',
+        query: resource.DeleteResource,
+        rehearsal: resource.ResourceEnd,
+        audit: ['resource.deleted', 'fronting_link.deleted'],
       },
     },
   },

@@ -1,7 +1,8 @@
 import { z } from 'zod';
 import type { Entity } from '../entity.ts';
 import { ForceQuery } from '../views/fields.ts';
-import { UserGrants } from '../views/grant.ts';
+import { ListUserGrants, UserGrants } from '../views/grant.ts';
+import { ListUserTokens, Tokens } from '../views/token.ts';
 import * as user from '../views/user.ts';
 
 /** People who sign in here, and what they allowed. */
@@ -55,6 +56,13 @@ export const userEntities = {
         returns: user.UserState,
         audit: 'user.enabled',
       },
+      tokens: {
+        method: 'GET',
+        path: '/admin/users/{id}/tokens',
+        summary: 'List the tokens of a user: families, and those that belong to none.',
+        query: ListUserTokens,
+        returns: Tokens,
+      },
       forceLogout: {
         method: 'DELETE',
         path: '/admin/users/{id}/tokens',
@@ -72,6 +80,7 @@ export const userEntities = {
         method: 'GET',
         path: '/admin/users/{id}/grants',
         summary: 'What a user allowed, revoked grants too.',
+        query: ListUserGrants,
         returns: UserGrants,
       },
       revokeConsent: {
@@ -79,6 +88,12 @@ export const userEntities = {
         path: '/admin/grants/consent/{id}',
         summary: 'Revoke a consent grant, with all tokens issued under it.',
         audit: 'consent_grant.revoked_admin',
+      },
+      revokeBroker: {
+        method: 'DELETE',
+        path: '/admin/grants/broker/{id}',
+        summary: 'Revoke a broker grant and forget its credential; what the provider has issued is not ours to end.',
+        audit: 'broker_grant.revoked_admin',
       },
     },
   },

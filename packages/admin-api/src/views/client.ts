@@ -5,6 +5,7 @@ import {
   ClientName,
   GrantTypes,
   grantTypes,
+  isScopeToken,
   JwksUri,
   metadataProblems,
   PublicJwks,
@@ -12,7 +13,7 @@ import {
   ScopeString,
 } from '@authserver/oauth';
 import { z } from 'zod';
-import { page, Timestamp } from './fields.ts';
+import { page, plainText, SearchText, Timestamp } from './fields.ts';
 
 const AuthMethod = z.enum(authMethods);
 export const ClientStatus = z.enum(['active', 'suspended', 'revoked']);
@@ -37,8 +38,27 @@ const described = {
   ),
 };
 
+/** Not that of a user: then a token of the client itself would read like one of the user (RFC 9700 §4.15). */
+const looksLikeUserId = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+
+/** An id the operator chose. Never a URL, which would be the address of a metadata document. */
+export const ChosenClientId = z
+  .string()
+  .regex(/^[A-Za-z0-9._~-]{1,128}$/, 'must be 1 to 128 of A-Z, a-z, 0-9, -, ., _ and ~')
+  .refine((id) => !/^\.+$/.test(id), 'must not consist of dots')
+  .refine((id) => !looksLikeUserId.test(id), 'must not look like the id of a user (RFC 9700 §4.15)');
+
+/** A secret is kept under a fast hash, so it must be random, and it must survive HTTP Basic without form-encoding. */
+export const ChosenClientSecret = z
+  .string()
+  .regex(/^[A-Za-z0-9._~-]{32,255}$/, 'must be 32 to 255 random characters of A-Z, a-z, 0-9, -, ., _ and ~');
+
 export const CreateClient = z
   .strictObject({
+    client_id: ChosenClientId.optional().describe('An id of your choice; a random one if absent.'),
+    client_secret: ChosenClientSecret.optional().describe(
+      'A secret of your choice, for a method that has one; it is not shown again. A random one if absent.',
+    ),
     client_name: described.client_name,
     redirect_uris: described.redirect_uris.default([]),
     grant_types: described.grant_types.default(['authorization_code', 'refresh_token']),
@@ -61,12 +81,20 @@ export const CreateClient = z
       (client, context) => {
         for (const { member, message } of metadataProblems(client))
           context.addIssue({ code: 'custom', path: [member], message });
+        if (client.client_secret !== undefined && !methodsWithSecret.includes(client.token_endpoint_auth_method))
+          context.addIssue({
+            code: 'custom',
+            path: ['client_secret'],
+            message: `${client.token_endpoint_auth_method} has no secret`,
+          });
       },
       // Also beside other violations, so that one answer names all, but only over members that are what they should be.
       { when: ({ value }) => TiedMembers.safeParse(value).success },
     ),
   )
   .meta({ id: 'CreateClient' });
+
+const methodsWithSecret: readonly string[] = ['client_secret_basic', 'client_secret_post'];
 
 const TiedMembers = z.object({
   response_types: z.array(z.string()).optional(),
@@ -83,6 +111,23 @@ export const UpdateClient = z.strictObject(described).partial().meta({ id: 'Upda
 export const ListClients = z.strictObject({
   status: ClientStatus.optional(),
   source: RegistrationSource.optional(),
+  q: SearchText.optional().describe('Part of the id, the name or a redirect URI, in any case of letters.'),
+  agent: z
+    .enum(['true', 'false'])
+    .transform((value) => value === 'true')
+    .optional()
+    .describe('Those of autonomous agents, or all others.'),
+  grant_type: z.enum(grantTypes).optional().describe('Those that may use this grant.'),
+  redirect_uri: plainText(2000).min(1).optional().describe('Those that registered this very address.'),
+  scope: z
+    .string()
+    .refine(isScopeToken, 'must be one scope token')
+    .optional()
+    .describe('Those with it in their scope.'),
+  last_used_before: z.iso
+    .datetime({ offset: true })
+    .optional()
+    .describe('RFC 3339; those that got no token and no consent since, nor were made since.'),
   ...page({ default: 50, max: 10_000 }),
 });
 
@@ -131,7 +176,10 @@ export const ClientView = z
 export const CreatedClient = z
   .object({
     client_id: z.string(),
-    client_secret: z.string().optional().describe('Shown this once; absent for a public client.'),
+    client_secret: z
+      .string()
+      .optional()
+      .describe('Shown this once; absent for a client that has none, and for a secret the caller chose.'),
     client_name: z.string(),
     ...shown,
   })
@@ -148,6 +196,9 @@ export const RotateSecret = z
       .max(maxOverlapSeconds)
       .default(0)
       .describe('Seconds the present secret stays good beside the new one. 0: it ends at once.'),
+    client_secret: ChosenClientSecret.optional().describe(
+      'A secret of your choice; it is not shown again. A random one if absent.',
+    ),
   })
   .nullish()
   .meta({ id: 'RotateSecret' });
@@ -155,7 +206,7 @@ export const RotateSecret = z
 export const ClientSecret = z
   .object({
     client_id: z.string(),
-    client_secret: z.string(),
+    client_secret: z.string().optional().describe('Shown this once; absent when the caller chose it.'),
     old_secret_expires_at: Timestamp.optional().describe('When the secret it replaces ends; absent when it has.'),
   })
   .meta({ id: 'ClientSecret' });

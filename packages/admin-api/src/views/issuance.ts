@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Id, plainText, Timestamp } from './fields.ts';
+import { Cursor, Id, plainText, Timestamp } from './fields.ts';
 
 export const ListIssuances = z
   .strictObject({
@@ -8,6 +8,9 @@ export const ListIssuances = z
     resource: Id.optional().describe('Resource, by slug or id.'),
     jti: Id.optional().describe('One token; `since` and `limit` do not matter then.'),
     since: z.iso.datetime({ offset: true }).optional().describe('RFC 3339; default 24 hours ago, at most 30 days.'),
+    cursor: Cursor.optional().describe(
+      'Where to go on, from the `Link` of the page before; `since` is then as it was.',
+    ),
     limit: z.coerce.number<number>().int().min(1).max(5000).default(500).describe('Rows at most.'),
   })
   .refine(

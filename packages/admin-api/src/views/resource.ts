@@ -1,12 +1,7 @@
-import { isScopeToken, resourceKey, slugPattern } from '@authserver/oauth';
+import { isScopeToken, resourceKey } from '@authserver/oauth';
 import { z } from 'zod';
-import { page, plainText, Timestamp } from './fields.ts';
-
-const Slug = z
-  .string()
-  .toLowerCase()
-  .regex(slugPattern, 'must be 1 to 64 of a-z, 0-9 and -, not starting with -')
-  .describe('Name in URLs and on the command line.');
+import { page, plainText, QueryFlag, Slug, Timestamp } from './fields.ts';
+import { FrontingLinkView } from './fronting.ts';
 
 const isHttpUrl = (uri: string): boolean => {
   const url = URL.parse(uri);
@@ -84,14 +79,15 @@ export const ResourcePolicy = z
     connect: z
       .strictObject({ allowed_return_urls: unique(ReturnUrl).default([]) })
       .prefault({})
-      .describe('Where a connect flow for this resource may return.'),
+      .describe('Where a connect flow for this resource may return; only for broker.'),
   })
   .meta({ id: 'ResourcePolicy' });
 
 const BackendKind = z
   .enum(['mint', 'broker'])
-  .refine((kind) => kind === 'mint', 'broker resources are not available in this release')
-  .describe('mint: tokens are ours. broker is not available in this release.');
+  .describe('mint: tokens are ours. broker: what is behind it takes tokens of an upstream provider.');
+
+const ProviderId = plainText(256).describe('Id of the upstream provider; needed for broker, empty for mint.');
 
 const DpopRequired = z
   .boolean()
@@ -102,6 +98,10 @@ export const CreateResource = z
     slug: Slug,
     uri: ResourceUri.optional(),
     backend_kind: BackendKind.default('mint'),
+    broker_provider_id: ProviderId.optional(),
+    broker_provider_slug: plainText(256)
+      .optional()
+      .describe('Slug of the upstream provider, instead of its id. If both are given, they must agree.'),
     display_name: plainText(255).default('').describe('Name on the consent page.'),
     scopes: Scopes.default([]),
     policy: ResourcePolicy.prefault({}),
@@ -115,6 +115,7 @@ export const UpdateResource = z
     slug: Slug,
     uri: ResourceUri,
     backend_kind: BackendKind,
+    broker_provider_id: ProviderId,
     display_name: plainText(255).describe('Name on the consent page.'),
     scopes: Scopes,
     policy: ResourcePolicy,
@@ -129,6 +130,12 @@ export const ListResources = z
       .optional()
       .describe('Answer with this one resource instead of a list; goes with nothing else.'),
     backend_kind: z.enum(['mint', 'broker']).optional(),
+    broker_provider_id: plainText(256).optional().describe('Those of this upstream provider.'),
+    archived: z
+      .enum(['true', 'false'])
+      .optional()
+      .describe('true: those that were deleted and are kept for their history, instead of those in use.'),
+    cursor: page({ default: 100, max: 500 }).cursor,
     limit: page({ default: 100, max: 500 }).limit.removeDefault().optional(),
     offset: page({ default: 100, max: 500 }).offset.removeDefault().optional(),
   })
@@ -152,12 +159,34 @@ export const ResourceView = z
     scopes: z.array(
       z.object({ name: z.string(), description: z.string(), upstream: z.string(), default: z.boolean() }),
     ),
-    policy: z.object({ exchange: ExchangeClients, runtime: RuntimeClients, connect: ReturnUrls }),
+    policy: z.object({
+      exchange: ExchangeClients,
+      runtime: RuntimeClients,
+      connect: ReturnUrls.optional().describe('Absent for mint.'),
+    }),
     dpop_bound_access_tokens_required: z.boolean(),
     created_at: Timestamp,
     updated_at: Timestamp,
+    archived_at: Timestamp.optional().describe(
+      'When it was deleted and kept for its history: tokens for it are dead, its slug and URI free for another.',
+    ),
   })
   .meta({ id: 'Resource' });
+
+export const DeleteResource = z.strictObject({
+  cascade: QueryFlag.describe('Delete the fronting links that begin or end at it as well.'),
+});
+
+/** What the deletion of a resource ends. */
+export const ResourceEnd = z
+  .object({
+    dependents: z.array(FrontingLinkView).describe('Fronting links that go with it.'),
+    consents: z.int().describe('Consents of users that end.'),
+    families: z.int().describe('Refresh token families that end.'),
+    issuances: z.int().describe('Tokens that were ever issued for it; at most 100000 are counted.'),
+    archived: z.boolean().describe('Whether it is kept for its history, because there is one.'),
+  })
+  .meta({ id: 'ResourceEnd' });
 
 export const PolicyClient = z.strictObject({ client_id: ClientId }).meta({ id: 'PolicyClient' });
 export const PolicyReturnUrl = z.strictObject({ url: ReturnUrl }).meta({ id: 'PolicyReturnUrl' });

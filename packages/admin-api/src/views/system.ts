@@ -1,5 +1,4 @@
 import { z } from 'zod';
-import { Id, page, plainText, Timestamp } from './fields.ts';
 
 export const DcrMode = z.enum(['open', 'approved_redirects', 'admin_only']);
 export const DcrSettings = z
@@ -10,9 +9,15 @@ export const Stats = z
   .object({
     clients: z.int(),
     users: z.int(),
-    active_tokens_24h: z.int().describe('Tokens issued in the last 24 hours and not revoked themselves.'),
-    revoked_tokens: z.int().describe('Tokens issued in the last 24 hours and revoked themselves.'),
-    connections: z.literal(0).describe('Upstream connections; this release has none.'),
+    active_tokens_24h: z
+      .int()
+      .describe('Tokens issued in the last 24 hours and not revoked since, by whatever revokes one.'),
+    revoked_tokens: z
+      .int()
+      .describe(
+        'Tokens issued in the last 24 hours and revoked since: themselves, or by the end of their family, consent, client, user or resource.',
+      ),
+    connections: z.int().describe('Accounts at upstream providers that users connected and did not take back.'),
   })
   .meta({ id: 'Stats' });
 
@@ -23,50 +28,89 @@ export const SystemStatus = z
     uptime_secs: z.int(),
     subsystems: z.array(
       z.object({
-        name: z.enum(['storage', 'signing', 'encryption']),
+        name: z.enum(['storage', 'migrations', 'change_feed', 'signing', 'encryption', 'redis']),
         status: z.enum(['healthy', 'unhealthy', 'not_configured']),
         driver: z.string().optional(),
+        detail: z.string().optional().describe('What it said, or what to do, for people.'),
       }),
     ),
   })
   .meta({ id: 'SystemStatus' });
 
-const Toggle = z.object({ enabled: z.boolean() });
+const enabled = z.boolean();
+const seconds = z.number().describe('Seconds.');
 
-/** What is configured, without anything secret. */
+export const Notice = z
+  .object({
+    id: z.string(),
+    severity: z.enum(['info', 'warning']),
+    title: z.string(),
+    body: z.string(),
+    docs_url: z.string().optional(),
+  })
+  .meta({ id: 'Notice' });
+
+/** What is configured, and what an operator should know of it. An allow list: nothing secret has a member here. */
 export const SystemConfig = z
   .object({
     issuer: z.string(),
     storage: z.object({ driver: z.string() }),
+    redis: z.object({ enabled }),
     signing: z.object({ algorithm: z.string(), key_store: z.string() }),
-    dcr: z.object({ mode: DcrMode }),
-    client_credentials: Toggle,
-    dpop: z.object({ enabled: z.boolean(), require: z.boolean(), require_nonce: z.boolean() }),
-    oauth: z.object({ require_scope: z.boolean(), default_client_scope: z.string() }),
+    encryption: z.object({ driver: z.string().describe('Empty when there is none.') }),
+    oauth: z.object({
+      require_scope: z.boolean(),
+      default_client_scope: z.string(),
+      default_resource: z.string(),
+      require_pushed_authorization_requests: z.boolean(),
+      code_ttl: seconds,
+      refresh_reuse_window: seconds,
+      refresh_absolute_lifetime: seconds,
+    }),
+    dcr: z.object({
+      mode: DcrMode.describe('The mode in effect.'),
+      approved_redirects: z.array(z.string()),
+      default_token_expiry: seconds,
+      default_refresh_expiry: seconds,
+    }),
+    cimd: z.object({
+      enabled,
+      require_https: z.boolean(),
+      allow_private_addresses: z.boolean(),
+      cache_ttl: seconds,
+    }),
+    client_credentials: z.object({ enabled, token_expiry: seconds }),
+    device: z.object({ enabled, code_ttl: seconds }),
+    dpop: z.object({
+      enabled,
+      require: z.boolean(),
+      require_nonce: z.boolean(),
+      nonce_ttl: seconds,
+      proof_lifetime: seconds,
+    }),
+    token_exchange: z.object({ enabled }),
+    agents: z.object({ enabled, jwks_listing: z.boolean() }),
+    oidc: z.object({ enabled }),
+    xaa: z.object({
+      enabled: enabled.describe('Identity providers, policies and mappings can be managed.'),
+      allow_private_addresses: z.boolean(),
+      grant: z.boolean().describe('Assertions of identity providers become tokens.'),
+    }),
+    rate_limit: z.object({
+      enabled,
+      requests_per_second: z.number(),
+      burst: z.number(),
+      auth_fail_max: z.number(),
+      auth_fail_window: seconds,
+      auth_lockout: seconds,
+    }),
+    session: z.object({ max_age: seconds, secure: z.boolean(), same_site: z.string(), fail_closed: z.boolean() }),
+    admin: z.object({
+      requests_per_second: z.number(),
+      burst: z.number(),
+      audit_default_lookback: seconds,
+      audit_max_lookback: seconds,
+    }),
+    notices: z.array(Notice),
   })
   .meta({ id: 'SystemConfig' });
-
-export const ListAuditEvents = z.strictObject({
-  action: Id.optional(),
-  actor_id: Id.optional(),
-  client_id: plainText(2000).optional(),
-  since: z.iso.datetime({ offset: true }).optional().describe('RFC 3339; the configured look-back by default.'),
-  until: z.iso.datetime({ offset: true }).optional().describe('RFC 3339; after `since`.'),
-  ...page({ default: 50, max: 1000 }),
-});
-
-export const AuditEventView = z
-  .object({
-    id: z.string(),
-    action: z.string(),
-    actor_id: z.string().nullable(),
-    client_id: z.string().nullable(),
-    ip: z.string().nullable(),
-    user_agent: z.string().nullable(),
-    request_id: z.string().nullable(),
-    trace_id: z.string().nullable(),
-    detail: z.string().describe('The members of `details` as key=value, for people.'),
-    details: z.record(z.string(), z.unknown()),
-    created_at: Timestamp,
-  })
-  .meta({ id: 'AuditEvent' });

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { page, plainText, Timestamp } from './fields.ts';
+import { page, plainText, SearchText, Timestamp } from './fields.ts';
 
 /** Addresses are compared without regard to case. Whether one can receive mail is not ours to know. */
 const Email = z
@@ -35,6 +35,10 @@ export const UpdateUser = z
 
 export const ListUsers = z.strictObject({
   email: plainText(254).optional().describe('Only the user with this address.'),
+  q: SearchText.optional().describe('Part of the address or the name, in any case of letters.'),
+  status: UserStatus.optional(),
+  role: UserRole.optional(),
+  provider: plainText(256).min(1).optional().describe('Where the account lives; local has a password here.'),
   ...page({ default: 1000, max: 10_000 }),
 });
 

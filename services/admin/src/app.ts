@@ -6,7 +6,8 @@
 import { openApiDocument } from '@authserver/admin-api';
 import { createHttpServer, type HttpServer, healthRoutes, metricsRoute, Problem, sendProblem } from '@authserver/http';
 import type { FastifyError } from 'fastify';
-import { requireApiKey } from './auth.ts';
+import { createGuard } from './auth/guard.ts';
+import { createRequestLimit } from './auth/request-limit.ts';
 import type { AdminPlane } from './deps.ts';
 import { entityRoutes } from './routes/entities.ts';
 
@@ -39,7 +40,8 @@ export const createAdminApp = async (plane: AdminPlane): Promise<HttpServer> => 
 
   // Whatever is registered in here cannot be reached without the key, its refusals included.
   await app.register(async (guarded) => {
-    guarded.addHook('onRequest', requireApiKey(plane.apiKey, plane.actor));
+    guarded.addHook('onRequest', createRequestLimit(config, plane.metrics));
+    guarded.addHook('onRequest', createGuard(plane.guard));
     entityRoutes(guarded as unknown as HttpServer, plane);
   });
   return app;

@@ -1,22 +1,37 @@
-import type { Config } from '@authserver/config';
+import { type Config, isLocalhostIssuer } from '@authserver/config';
 import type { Keyring, KeyStore } from '@authserver/keys';
+import { createOutboundClient, type Resolve } from '@authserver/outbound';
 import { createStore, type Database } from '@authserver/store';
-import type { Logger, Metrics } from '@authserver/telemetry';
+import type { Logger, Metrics, OutboundPurpose } from '@authserver/telemetry';
+import { createFailedKeys } from './auth/failed-keys.ts';
+import type { GuardDeps } from './auth/guard.ts';
+import { createKeyUse } from './auth/key-use.ts';
+import { declarableKinds } from './configuration/kinds.ts';
+import { adminKeyHandlers, authHandlers } from './handlers/admin-keys.ts';
 import { auditHandlers } from './handlers/audit.ts';
 import { clientActionHandlers } from './handlers/client-actions.ts';
 import { clientHandlers } from './handlers/clients.ts';
+import { configurationHandlers } from './handlers/configuration.ts';
 import { dcrHandlers } from './handlers/dcr.ts';
+import { onlyIf } from './handlers/feature.ts';
+import { frontingHandlers } from './handlers/fronting.ts';
 import { grantHandlers } from './handlers/grants.ts';
 import type { Handlers } from './handlers/handler.ts';
+import { idpHandlers } from './handlers/idps.ts';
 import { initialAccessTokenHandlers } from './handlers/initial-access-tokens.ts';
 import { issuanceHandlers } from './handlers/issuances.ts';
 import { keyHandlers } from './handlers/keys.ts';
 import { policyHandlers } from './handlers/policies.ts';
+import { providerHandlers } from './handlers/providers.ts';
 import { resourceHandlers } from './handlers/resources.ts';
+import { subjectMappingHandlers } from './handlers/subject-mappings.ts';
 import { systemHandlers } from './handlers/system.ts';
+import { tokenHandlers, userTokenHandlers } from './handlers/tokens.ts';
 import { traceHandlers } from './handlers/trace.ts';
 import { userActionHandlers } from './handlers/user-actions.ts';
 import { userHandlers } from './handlers/users.ts';
+import { xaaPolicyHandlers } from './handlers/xaa-policies.ts';
+import { createIdpKeys } from './idp-keys.ts';
 
 export type AdminPlaneOptions = {
   config: Config;
@@ -28,36 +43,72 @@ export type AdminPlaneOptions = {
   metrics: Metrics;
   clock: { now(): Date };
   version: string;
-  /** `admin.api_key`, configured or generated. Without one every request is refused. */
+  /** `admin.api_key`, configured or generated. Without one only keys that are in the database are let in. */
   apiKey: string | undefined;
   /** Who the audit trail says it was; `cli` when the CLI runs this application in its own process. */
   actor?: string;
   draining?: () => boolean;
+  /** How the hosts of identity providers are found; by the name servers of the system unless said. */
+  resolveHost?: Resolve | undefined;
 };
 
 export type AdminPlane = ReturnType<typeof createAdminPlane>;
 
 /** The composition root of the control plane: the only place that constructs. */
 export const createAdminPlane = (options: AdminPlaneOptions) => {
-  const { database, metrics, clock } = options;
+  const { config, database, metrics, clock } = options;
   const store = createStore(database);
   const ping = () => database.query('ping', 'select 1');
-  const deps = { ...options, store, ping, startedAt: clock.now() };
-  const handlers: Handlers = {
+
+  // What identity providers say. An operator named them, so a name may lead into the operator's own network if told so.
+  const isLocal = isLocalhostIssuer(config.server.issuer);
+  const outboundPolicy = { allowHttp: isLocal, allowPrivateAddresses: isLocal || config.xaa.allow_private_addresses };
+  const outbound = createOutboundClient<OutboundPurpose>({
+    ...outboundPolicy,
+    resolve: options.resolveHost,
+    onEnd: (purpose, outcome) => metrics.outboundRequests.inc({ purpose, outcome }),
+  });
+  const idpKeys = createIdpKeys({ outbound });
+
+  const deps = { ...options, store, ping, idpKeys, outboundPolicy, startedAt: clock.now() };
+  // Who asks.
+  const failedKeys = createFailedKeys({
+    ...{ store, clock, logger: options.logger, metrics },
+    max: config.admin.auth_fail_max,
+    windowSeconds: config.admin.auth_fail_window,
+  });
+  const keyUse = createKeyUse({ adminKeys: store.adminKeys, clock, logger: options.logger });
+  const actor = options.actor ?? 'admin';
+  const guard: GuardDeps = {
+    ...{ rootKey: options.apiKey, rootActor: actor, adminKeys: store.adminKeys, failedKeys, keyUse, clock },
+    pepper: config.client_secret_pepper,
+  };
+
+  const single: Omit<Handlers, 'configuration'> = {
+    adminKey: adminKeyHandlers(deps),
+    auth: authHandlers(deps),
     client: { ...clientHandlers(deps), ...clientActionHandlers(deps) },
-    user: { ...userHandlers(), ...userActionHandlers() },
+    user: { ...userHandlers(), ...userActionHandlers(), ...userTokenHandlers(deps) },
     resource: resourceHandlers(deps),
-    policy: policyHandlers(),
+    policy: policyHandlers(deps),
+    provider: providerHandlers(),
+    fronting: frontingHandlers(),
     grant: grantHandlers(),
+    token: tokenHandlers(deps),
     issuance: issuanceHandlers(),
     key: keyHandlers(deps),
     dcr: dcrHandlers(deps),
     initialAccessToken: initialAccessTokenHandlers(),
+    idp: onlyIf(config.xaa.enabled, 'xaa.enabled', idpHandlers(deps)),
+    xaaPolicy: onlyIf(config.xaa.enabled, 'xaa.enabled', xaaPolicyHandlers()),
+    subjectMapping: onlyIf(config.xaa.enabled, 'xaa.enabled', subjectMappingHandlers()),
     audit: auditHandlers(deps),
     trace: traceHandlers(),
     system: systemHandlers(deps),
   };
+  const kinds = declarableKinds({ handlers: single, config });
+  const handlers: Handlers = { ...single, configuration: configurationHandlers({ store, kinds }) };
   metrics.activeClients.collectWith(() => store.clients.countActive());
   metrics.activeFamilies.collectWith(() => store.tokenFamilies.countLive(clock.now()));
-  return { ...deps, handlers, actor: options.actor ?? 'admin', draining: options.draining ?? (() => false) };
+  return { ...deps, handlers, guard, failedKeys, keyUse, draining: options.draining ?? (() => false) };
 };

@@ -16,10 +16,22 @@ test('details as key=value', () => {
 test('what changed between before and after is shown, what stayed is not', () => {
   const before = { name: 'Old', scopes: ['a'], status: 'active', updated_at: '1' };
   const after = { name: 'New name', scopes: ['a', 'b'], status: 'active', updated_at: '2' };
-  assert.equal(
-    detailLine({ id: 'x', before, after }),
-    String.raw`id=x name=Old->"New name" scopes="[\"a\"]"->"[\"a\",\"b\"]"`,
-  );
+  assert.equal(detailLine({ id: 'x', before, after }), 'id=x name=Old->"New name" scopes=[a]->[a,b]');
   assert.equal(detailLine({ before: { mode: 'open' }, after: { mode: 'admin_only' } }), 'mode=open->admin_only');
   assert.equal(detailLine({ after: { name: 'x' } }), '');
+});
+
+test('lists and members of members read like the rest', () => {
+  assert.equal(detailLine({ resource: 'r', scopes: ['a', 'b c', 'd,e'] }), 'resource=r scopes=[a,"b c","d,e"]');
+  assert.equal(detailLine({ scopes: [] }), 'scopes=[]');
+  const before = {
+    policy: { runtime: { client_ids: [] }, exchange: { client_ids: ['a'] } },
+    gone: 'x',
+    list: [{ n: 1 }],
+  };
+  const after = { policy: { runtime: { client_ids: ['b'] }, exchange: { client_ids: ['a'] } }, list: [] };
+  assert.equal(
+    detailLine({ before, after }),
+    String.raw`policy.runtime.client_ids=[]->[b] list="[{\"n\":1}]"->[] gone=x->null`,
+  );
 });

@@ -1,6 +1,6 @@
 export { createAdminApp } from './app.ts';
 export { type AdminPlane, type AdminPlaneOptions, createAdminPlane } from './deps.ts';
-export { seedResources } from './seed.ts';
+export { seedConfiguration } from './seed.ts';
 export {
   type AdminService,
   type AdminServiceOptions,

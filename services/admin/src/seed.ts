@@ -1,27 +1,35 @@
-import { CreateResource } from '@authserver/admin-api';
-import type { Config, SeedResource } from '@authserver/config';
-import { DuplicateRow, type Repositories, type Store } from '@authserver/store';
+import { CreateProvider, CreateResource } from '@authserver/admin-api';
+import type { Config, SeedBrokerProvider, SeedResource } from '@authserver/config';
+import { DuplicateRow, type Repositories, type Store, uuidv7 } from '@authserver/store';
+import type { z } from 'zod';
+import type { Change } from './handlers/handler.ts';
+import { requireConfigData, toView as toProviderView } from './handlers/providers.ts';
 import { recordChanges } from './handlers/record-changes.ts';
-import { listedClients, requireKnownClients, toNewResource, toView } from './handlers/resources.ts';
+import { insertResource, listedClients, requireKnownClients, toView } from './handlers/resources.ts';
 
 /**
- * Creates the resources of the configuration whose slug does not exist yet, all or none; never an update. Returns the
- * slugs it created.
+ * Creates the providers and then the resources of the configuration whose slug does not exist yet, all or none; never an
+ * update. Returns the slugs it created.
  *
- * @throws {Error} naming the resource that cannot be created, and why
+ * @throws {Error} naming what cannot be created, and why
  */
-export const seedResources = async (
+export const seedConfiguration = async (
   store: Store,
-  config: Pick<Config, 'resources'>,
+  config: Pick<Config, 'resources' | 'broker_providers'>,
   clock: { now(): Date },
-): Promise<string[]> => {
+): Promise<{ providers: string[]; resources: string[] }> => {
   const seed = () =>
     store.transaction(async (tx) => {
-      const created: string[] = [];
+      const created: Awaited<ReturnType<typeof seedConfiguration>> = { providers: [], resources: [] };
+      for (const provider of config.broker_providers) {
+        if (await tx.brokerProviders.findBySlug(provider.slug)) continue;
+        await create(tx, `provider ${provider.slug}`, clock.now(), () => createProvider(tx, provider, clock.now()));
+        created.providers.push(provider.slug);
+      }
       for (const resource of config.resources) {
         if (await tx.resources.findBySlug(resource.slug)) continue;
-        await create(tx, resource, clock.now());
-        created.push(resource.slug);
+        await create(tx, `resource ${resource.slug}`, clock.now(), () => createResource(tx, resource, clock.now()));
+        created.resources.push(resource.slug);
       }
       return created;
     });
@@ -34,23 +42,45 @@ export const seedResources = async (
   }
 };
 
-const create = async (tx: Repositories, resource: SeedResource, now: Date): Promise<void> => {
+const create = async (tx: Repositories, what: string, now: Date, work: () => Promise<Change>): Promise<void> => {
   try {
-    const body = toBody(resource);
-    await requireKnownClients(tx, listedClients(body.policy));
-    const created = await tx.resources.insert(toNewResource(body, now));
     const caller = { actorId: 'config', ip: undefined, userAgent: undefined, requestId: undefined };
-    const details = { id: created.id, slug: created.slug, after: toView(created) };
-    const feed = { kind: 'resource', key: created.id } as const;
-    await recordChanges(tx, { caller, now }, [{ action: 'resource.created', feed, details }]);
+    await recordChanges(tx, { caller, now }, [await work()]);
   } catch (cause) {
-    throw new Error(`resource ${resource.slug} of the configuration: ${(cause as Error).message}`, { cause });
+    throw new Error(`${what} of the configuration: ${(cause as Error).message}`, { cause });
   }
 };
 
+const createProvider = async (tx: Repositories, provider: SeedBrokerProvider, now: Date): Promise<Change> => {
+  const { slug, display_name, protocol, config_data } = held(CreateProvider, provider);
+  const created = await tx.brokerProviders.insert({
+    id: uuidv7(now),
+    slug,
+    displayName: display_name,
+    protocol,
+    configData: requireConfigData(protocol, config_data),
+  });
+  return {
+    action: 'broker_provider.created',
+    feed: { kind: 'provider', key: created.id },
+    details: { id: created.id, slug: created.slug, after: toProviderView(created) },
+  };
+};
+
+const createResource = async (tx: Repositories, resource: SeedResource, now: Date): Promise<Change> => {
+  const body = held(CreateResource, resource);
+  await requireKnownClients(tx, listedClients(body.policy));
+  const created = await insertResource(tx, body, now);
+  return {
+    action: 'resource.created',
+    feed: { kind: 'resource', key: created.id },
+    details: { id: created.id, slug: created.slug, after: toView(created) },
+  };
+};
+
 /** The configuration is held to what the admin API demands. */
-const toBody = ({ slug, uri, backend_kind, display_name, scopes, policy }: SeedResource) => {
-  const parsed = CreateResource.safeParse(withoutUndefined({ slug, uri, backend_kind, display_name, scopes, policy }));
+const held = <S extends z.ZodType>(schema: S, entry: SeedResource | SeedBrokerProvider): z.output<S> => {
+  const parsed = schema.safeParse(withoutUndefined(entry));
   if (parsed.success) return parsed.data;
   throw new Error(parsed.error.issues.map(({ path, message }) => `${path.join('.')}: ${message}`).join('; '));
 };

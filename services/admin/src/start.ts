@@ -1,11 +1,13 @@
 import { type Config, isLocalhostIssuer, parseAddress } from '@authserver/config';
 import { drain, type HttpServer, listen } from '@authserver/http';
 import type { Keyring, KeyStore } from '@authserver/keys';
+import type { Resolve } from '@authserver/outbound';
 import { createStore, type Database, openDatabase } from '@authserver/store';
 import { type Logger, type Metrics, version } from '@authserver/telemetry';
 import { createAdminApp } from './app.ts';
 import { createAdminPlane } from './deps.ts';
-import { seedResources } from './seed.ts';
+import { startUpkeep } from './purge/upkeep.ts';
+import { seedConfiguration } from './seed.ts';
 
 export type AdminServiceOptions = {
   config: Config;
@@ -18,10 +20,14 @@ export type AdminServiceOptions = {
   clock: { now(): Date };
   /** Who the audit trail says it was. */
   actor?: string;
+  /** How the hosts of identity providers are found; by the name servers of the system unless said. */
+  resolveHost?: Resolve | undefined;
 };
 
 export type OpenAdmin = { app: HttpServer; beginDrain(): void; close(): Promise<void> };
 export type AdminService = { port: number; beginDrain(): void; close(): Promise<void> };
+
+const reportIntervalMs = 5_000;
 
 /** Few, because operators are few; the token plane's pool is its own. */
 const connections = 5;
@@ -38,7 +44,7 @@ export const openAdminApp = async (options: AdminServiceOptions): Promise<OpenAd
   });
   let draining = false;
   try {
-    await seedResources(createStore(database), config, options.clock);
+    await seedConfiguration(createStore(database), config, options.clock);
     const plane = createAdminPlane({
       ...options,
       database,
@@ -47,6 +53,12 @@ export const openAdminApp = async (options: AdminServiceOptions): Promise<OpenAd
       draining: () => draining,
     });
     const app = await createAdminApp(plane);
+    const reporting = setInterval(() => {
+      plane.failedKeys
+        .report()
+        .catch((error: unknown) => options.logger.warn({ err: error }, 'wrong admin keys could not be audited'));
+    }, reportIntervalMs);
+    reporting.unref();
     return {
       app,
       beginDrain: () => {
@@ -54,6 +66,8 @@ export const openAdminApp = async (options: AdminServiceOptions): Promise<OpenAd
       },
       close: async () => {
         await drain(app, config.server.shutdown_wait * 1000);
+        clearInterval(reporting);
+        await plane.keyUse.close();
         await database.end();
       },
     };
@@ -69,7 +83,14 @@ export const startAdminService = async (options: AdminServiceOptions): Promise<A
   try {
     const { address } = options.config.admin;
     const port = await listen(admin.app, parseAddress(address), isLocalhostIssuer(options.config.server.issuer));
-    return { port, beginDrain: admin.beginDrain, close: admin.close };
+    const upkeep = startUpkeep(options);
+    return {
+      port,
+      beginDrain: admin.beginDrain,
+      close: async () => {
+        await Promise.all([upkeep.stop(), admin.close()]);
+      },
+    };
   } catch (error) {
     await admin.close();
     throw error;

@@ -34,7 +34,8 @@ export const clientActionHandlers = ({ config }: ClientDeps): Pick<HandlersOf<'c
       throw invalid([
         `A ${client.tokenEndpointAuthMethod === 'none' ? 'public' : 'private_key_jwt'} client has no secret.`,
       ]);
-    const secret = newClientSecret();
+    const chosen = body?.client_secret;
+    const secret = chosen ?? newClientSecret();
     const hash = hashClientSecret(secret, config.client_secret_pepper);
     const overlap = body?.overlap ?? 0;
     await store.clientSecrets.lock(clientId);
@@ -49,7 +50,7 @@ export const clientActionHandlers = ({ config }: ClientDeps): Pick<HandlersOf<'c
     });
     return {
       client_id: clientId,
-      client_secret: secret,
+      ...(chosen === undefined ? { client_secret: secret } : {}),
       ...(oldEndsAt ? { old_secret_expires_at: oldEndsAt.toISOString() } : {}),
     };
   },

@@ -12,7 +12,7 @@ import type { Client, Repositories } from '@authserver/store';
 import type { Metrics } from '@authserver/telemetry';
 import type { z } from 'zod';
 import type { HandlersOf } from './handler.ts';
-import { ChangedMeanwhile, conflict, invalid, notFound } from './refusals.ts';
+import { ChangedMeanwhile, conflict, invalid, notFound, orConflict } from './refusals.ts';
 
 export type ClientDeps = { config: Config; metrics: Metrics };
 
@@ -20,9 +20,11 @@ export const clientHandlers = ({
   config,
   metrics,
 }: ClientDeps): Pick<HandlersOf<'client'>, 'list' | 'get' | 'create' | 'update' | 'delete'> => ({
-  async list({ query: { status, source, limit, offset }, store, page }) {
-    const filter = { ...(status && { status }), ...(source && { source }) };
-    const found = await store.clients.list(filter, { limit, offset });
+  async list({ query: { limit, offset, cursor, ...query }, store, page }) {
+    const { status, source, agent, scope, q: text, grant_type: grantType, redirect_uri: redirectUri } = query;
+    const unusedSince = query.last_used_before === undefined ? undefined : new Date(query.last_used_before);
+    const filter = { status, source, agent, scope, text, grantType, redirectUri, unusedSince };
+    const found = await store.clients.list(filter, { limit, offset, after: cursor });
     page(found);
     return found.rows.map(toView);
   },
@@ -36,10 +38,10 @@ export const clientHandlers = ({
   async create({ body, store, record, afterCommit, etag }) {
     requireGrants(body.grant_types, config);
     const secret = hasSecrets({ tokenEndpointAuthMethod: body.token_endpoint_auth_method })
-      ? newClientSecret()
+      ? (body.client_secret ?? newClientSecret())
       : undefined;
-    const client = await store.clients.insert({
-      clientId: newClientId(),
+    const inserting = store.clients.insert({
+      clientId: body.client_id ?? newClientId(),
       clientName: body.client_name,
       redirectUris: body.redirect_uris,
       grantTypes: body.grant_types,
@@ -57,6 +59,7 @@ export const clientHandlers = ({
       requirePushedAuthorizationRequests: body.require_pushed_authorization_requests,
       refreshTokenPolicy: body.refresh_token_policy,
     });
+    const client = await orConflict(inserting, () => 'A client with this id exists already.');
     const { clientId } = client;
     if (secret) await store.clients.replaceSecret(clientId, hashClientSecret(secret, config.client_secret_pepper));
     record({
@@ -67,7 +70,7 @@ export const clientHandlers = ({
     });
     afterCommit(() => metrics.clientsRegistered.inc({ source: 'admin' }));
     etag(client.version);
-    return toCreatedView(client, secret);
+    return toCreatedView(client, body.client_secret === undefined ? secret : undefined);
   },
 
   async update({ params, body, store, record, match, etag }) {
@@ -117,6 +120,8 @@ export const clientHandlers = ({
     // Rows of issued tokens outlive the client; the marker is what makes them dead.
     await store.revocationMarkers.set('client', clientId, now);
     await store.clients.delete(clientId);
+    // Who comes back with it is told what became of it.
+    if (before.firstUserId ?? before.lastUsedAt) await store.clientTombstones.set(clientId, 'deleted', now);
     record({
       action: 'client.deleted',
       feed: { kind: 'client', key: clientId },

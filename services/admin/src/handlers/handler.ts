@@ -1,4 +1,12 @@
-import type { AdminRole, Entities, Operation, OperationOutput, PathParams, queryOf } from '@authserver/admin-api';
+import type {
+  AdminRole,
+  Entities,
+  OnProgress,
+  Operation,
+  OperationOutput,
+  PathParams,
+  queryOf,
+} from '@authserver/admin-api';
 import type { ChangeKind } from '@authserver/events';
 import type { Repositories } from '@authserver/store';
 import type { AuditAction } from '@authserver/telemetry';
@@ -8,6 +16,8 @@ import type { z } from 'zod';
 export type Caller = {
   actorId: string;
   role: AdminRole;
+  /** Absent for the configured key. */
+  key?: { id: string; label: string } | undefined;
   ip: string | undefined;
   userAgent: string | undefined;
   requestId: string | undefined;
@@ -43,6 +53,8 @@ export type Call = {
   etag: (version: number) => void;
   /** What a list holds beside the rows shown: how many there are, and where to go on. */
   page: (list: { total?: number | undefined; next?: string | undefined }) => void;
+  /** How far work is that takes long, for whoever watches. */
+  progress: OnProgress;
 };
 
 type Inputs<O extends Operation> = {

@@ -26,7 +26,10 @@ export const initialAccessTokenHandlers = (): HandlersOf<'initialAccessToken'> =
       createdAt: now,
       expiresAt: new Date(now.getTime() + seconds * 1000),
     });
-    record({ action: 'initial_access_token.created', details: { after: toView(row, now) } });
+    record({
+      action: 'initial_access_token.created',
+      details: { id: row.id, label: row.label, after: toView(row, now) },
+    });
     return { ...toView(row, now), token };
   },
 
@@ -35,7 +38,7 @@ export const initialAccessTokenHandlers = (): HandlersOf<'initialAccessToken'> =
     if (!row) throw notFound('initial access token that could be revoked');
     record({
       action: 'initial_access_token.revoked',
-      details: { before: toView({ ...row, revokedAt: undefined }, now) },
+      details: { id: row.id, label: row.label, before: toView({ ...row, revokedAt: undefined }, now) },
     });
   },
 });

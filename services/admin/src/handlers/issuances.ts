@@ -10,7 +10,7 @@ const maxDays = 30;
 const noSince = '0001-01-01T00:00:00Z';
 
 export const issuanceHandlers = (): HandlersOf<'issuance'> => ({
-  async list({ query, store, now }) {
+  async list({ query, store, page, now }) {
     const { user, client, jti } = query;
     const resourceId = query.resource === undefined ? undefined : await resourceIdOf(store, query.resource);
     const nothingMatches = query.resource !== undefined && resourceId === undefined;
@@ -25,16 +25,11 @@ export const issuanceHandlers = (): HandlersOf<'issuance'> => ({
       return { issuances: matches ? [toView(row, now)] : [], since: noSince, count: matches ? 1 : 0 };
     }
 
-    const since = query.since === undefined ? new Date(now.getTime() - dayMs) : new Date(query.since);
-    if (since.getTime() < now.getTime() - maxDays * dayMs)
-      throw invalid([`since: must not be more than ${maxDays} days ago`]);
-    const filter = {
-      ...(user === undefined ? {} : { userId: user }),
-      ...(client === undefined ? {} : { clientId: client }),
-      ...(resourceId === undefined ? {} : { resourceId }),
-      since,
-    };
-    const rows = nothingMatches ? [] : await store.issuances.list(filter, query.limit);
+    const { since, after } = beginOf(query, now);
+    if (nothingMatches) return { issuances: [], since: since.toISOString(), count: 0 };
+    const filter = { userId: user, clientId: client, resourceId, since };
+    const { rows, next } = await store.issuances.list(filter, { limit: query.limit, after });
+    page({ next: next === undefined ? undefined : `${since.toISOString()} ${next}` });
     return { issuances: rows.map((row) => toView(row, now)), since: since.toISOString(), count: rows.length };
   },
 
@@ -63,6 +58,27 @@ export const issuanceHandlers = (): HandlersOf<'issuance'> => ({
     });
   },
 });
+
+/**
+ * From when on, and behind which row. A position carries the beginning of its first page: else the day that is looked back
+ * by default would move on while somebody turns pages, and its oldest hours be missing.
+ */
+const beginOf = (
+  { since, cursor }: { since?: string | undefined; cursor?: string | undefined },
+  now: Date,
+): { since: Date; after?: string } => {
+  const [begun = '', after] = cursor?.split(' ') ?? [];
+  const carried = new Date(after === undefined ? Number.NaN : begun);
+  const asked = since === undefined ? new Date(now.getTime() - dayMs) : new Date(since);
+  if (!Number.isNaN(carried.getTime())) {
+    // What was allowed on the first page is allowed while its pages are turned, for a day.
+    const oldest = new Date(now.getTime() - (maxDays + 1) * dayMs);
+    return { since: carried < oldest ? oldest : carried, ...(after === undefined ? {} : { after }) };
+  }
+  if (asked.getTime() < now.getTime() - maxDays * dayMs)
+    throw invalid([`since: must not be more than ${maxDays} days ago`]);
+  return cursor === undefined ? { since: asked } : { since: asked, after: cursor };
+};
 
 const resourceIdOf = async (store: Repositories, idOrSlug: string): Promise<string | undefined> =>
   ((await store.resources.find(idOrSlug)) ?? (await store.resources.findBySlug(idOrSlug)))?.id;

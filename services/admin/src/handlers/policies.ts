@@ -1,7 +1,7 @@
-import type { ResourcePolicy } from '@authserver/store';
-import type { AuditAction } from '@authserver/telemetry';
+import type { Repositories, Resource, ResourcePolicy } from '@authserver/store';
+import type { AuditAction, Metrics } from '@authserver/telemetry';
 import type { Call, HandlersOf } from './handler.ts';
-import { ChangedMeanwhile } from './refusals.ts';
+import { ChangedMeanwhile, invalid } from './refusals.ts';
 import { requireKnownClients, requireResource } from './resources.ts';
 
 /** The three lists of a policy: how to read one and how to put another in its place. */
@@ -33,17 +33,31 @@ type ListName = keyof typeof lists;
 type Look = Pick<Call, 'store' | 'etag'>;
 type Edit = Pick<Call, 'store' | 'record' | 'match' | 'etag'>;
 
+/** Nobody connects anything for a mint resource, so it has no list of where that may return. */
+const requireWithList = async (
+  store: Pick<Repositories, 'resources'>,
+  slug: string,
+  name: ListName,
+): Promise<Resource> => {
+  const resource = await requireResource(store, slug);
+  if (name === 'connect' && resource.backendKind !== 'broker')
+    throw invalid(['slug: a mint resource has no connect policy; only a broker resource has']);
+  return resource;
+};
+
 /** Adding what is there and removing what is not changes nothing and leaves no trace. */
-export const policyHandlers = (): HandlersOf<'policy'> => ({
+export const policyHandlers = ({ metrics }: { metrics: Metrics }): HandlersOf<'policy'> => ({
   listExchangeClients: async ({ params, ...call }) => ({
     allowed_client_ids: await read(params.slug, 'exchange', call),
   }),
-  addExchangeClient: async ({ params, body, ...call }) => ({
-    allowed_client_ids: await add(params.slug, 'exchange', body.client_id, call),
-  }),
-  removeExchangeClient: async ({ params, ...call }) => ({
-    allowed_client_ids: await remove(params.slug, 'exchange', params.client_id, call),
-  }),
+  addExchangeClient: async ({ params, body, ...call }) => {
+    const counted = { ...call, record: counting(call, metrics, 'add') };
+    return { allowed_client_ids: await add(params.slug, 'exchange', body.client_id, counted) };
+  },
+  removeExchangeClient: async ({ params, ...call }) => {
+    const counted = { ...call, record: counting(call, metrics, 'remove') };
+    return { allowed_client_ids: await remove(params.slug, 'exchange', params.client_id, counted) };
+  },
 
   listRuntimeClients: async ({ params, ...call }) => ({ client_ids: await read(params.slug, 'runtime', call) }),
   addRuntimeClient: async ({ params, body, ...call }) => ({
@@ -62,8 +76,20 @@ export const policyHandlers = (): HandlersOf<'policy'> => ({
   }),
 });
 
+/** Counts what is recorded: a change of nothing is neither. */
+const counting =
+  (
+    { record, afterCommit }: Pick<Call, 'record' | 'afterCommit'>,
+    metrics: Metrics,
+    op: 'add' | 'remove',
+  ): Call['record'] =>
+  (change) => {
+    record(change);
+    afterCommit(() => metrics.allowlistOps.inc({ op }));
+  };
+
 const read = async (slug: string, name: ListName, { store, etag }: Look): Promise<string[]> => {
-  const resource = await requireResource(store, slug);
+  const resource = await requireWithList(store, slug, name);
   etag(resource.version);
   return [...lists[name].read(resource.policy)];
 };
@@ -88,7 +114,7 @@ const edit = async (
   change: (items: string[]) => Promise<{ items: string[]; action: AuditAction } | undefined>,
 ): Promise<string[]> => {
   const { read, write, member } = lists[name];
-  const before = await requireResource(store, slug);
+  const before = await requireWithList(store, slug, name);
   match(before.version);
   etag(before.version);
   const changed = await change(read(before.policy));

@@ -11,11 +11,12 @@ export const recordChanges = async (
   changes: readonly Change[],
 ): Promise<void> => {
   if (changes.length === 0) return;
-  const { actorId, ip, userAgent, requestId } = caller;
+  const { actorId, key, ip, userAgent, requestId } = caller;
+  const label = key && { actor_label: key.label }; // labels change; this is what it was
   await tx.auditEvents.insertMany(
     changes.map(({ action, clientId, details }) => ({
       ...{ actorId, ip, userAgent, requestId },
-      ...{ action, clientId, details, at: now },
+      ...{ action, clientId, details: { ...details, ...label }, at: now },
     })),
   );
   await tx.changes.recordMany(changes.flatMap(({ feed }) => feed ?? []));

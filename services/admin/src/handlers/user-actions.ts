@@ -1,19 +1,19 @@
-import type { Repositories, UserStatus } from '@authserver/store';
-import type { HandlersOf } from './handler.ts';
+import type { UserStatus } from '@authserver/store';
+import type { Call, HandlersOf } from './handler.ts';
 import { conflict } from './refusals.ts';
-import { endEverything, requireUser } from './users.ts';
+import { endEverything, requireChangeable, requireUser } from './users.ts';
 
 export const userActionHandlers = (): Pick<HandlersOf<'user'>, 'disable' | 'enable' | 'forceLogout'> => ({
-  async disable({ params, store, record, match, now }) {
-    const change = await setStatus(store, params.id, 'disabled', match);
+  async disable({ params, caller, store, record, match, now }) {
+    const change = await setStatus({ store, caller, match }, params.id, 'disabled');
     const ended = await endEverything(store, params.id, 'user_disabled', now);
     const details = { user: params.id, ...change, ...ended };
     record({ action: 'user.disabled', feed: { kind: 'user', key: params.id }, details });
     return change.after;
   },
 
-  async enable({ params, store, record, match }) {
-    const change = await setStatus(store, params.id, 'active', match);
+  async enable({ params, caller, store, record, match }) {
+    const change = await setStatus({ store, caller, match }, params.id, 'active');
     const details = { user: params.id, ...change };
     record({ action: 'user.enabled', feed: { kind: 'user', key: params.id }, details });
     return change.after;
@@ -32,14 +32,13 @@ export const userActionHandlers = (): Pick<HandlersOf<'user'>, 'disable' | 'enab
   },
 });
 
-/** @throws {Problem} `not_found`, or `conflict` when the user is in that state already */
+/** @throws {Problem} `not_found`, `forbidden`, or `conflict` when the user is in that state already */
 const setStatus = async (
-  store: Repositories,
+  { store, caller, match }: Pick<Call, 'store' | 'caller' | 'match'>,
   id: string,
   to: UserStatus,
-  match: (version: number) => void,
 ): Promise<{ before: { status: UserStatus }; after: { status: UserStatus } }> => {
-  const before = await requireUser(store, id);
+  const before = await requireChangeable({ store, caller }, id);
   match(before.version);
   const after = await store.users.setStatus(id, to);
   if (!after) throw conflict(`The user is ${before.status} already.`);

@@ -1,15 +1,16 @@
 import type { UserView } from '@authserver/admin-api';
 import { type Repositories, type User, uuidv7 } from '@authserver/store';
 import type { z } from 'zod';
+import { requireOwner } from '../auth/require-owner.ts';
 import { hashPassword } from '../passwords.ts';
-import type { HandlersOf } from './handler.ts';
+import type { Call, HandlersOf } from './handler.ts';
 import { ChangedMeanwhile, conflict, invalid, notFound, orConflict } from './refusals.ts';
 
 const emailTaken = () => 'A user with this e-mail address exists already.';
 
 export const userHandlers = (): Pick<HandlersOf<'user'>, 'list' | 'get' | 'create' | 'update' | 'delete'> => ({
-  async list({ query: { email, limit, offset, cursor }, store, page }) {
-    const filter = email === undefined ? {} : { email: email.trim() };
+  async list({ query: { email, q, status, role, provider, limit, offset, cursor }, store, page }) {
+    const filter = { email: email?.trim(), text: q, status, role, provider };
     const found = await store.users.list(filter, { limit, offset, after: cursor });
     page(found);
     return found.rows.map(toView);
@@ -21,23 +22,14 @@ export const userHandlers = (): Pick<HandlersOf<'user'>, 'list' | 'get' | 'creat
     return toView(user);
   },
 
-  async create({ body: { email, name, role, password }, store, record, etag, now }) {
-    const passwordHash = await hashPassword(password);
-    const inserting = store.users.insert({ id: uuidv7(now), email, name, role, passwordHash });
-    const user = await orConflict(inserting, emailTaken);
-    record({
-      action: 'user.created',
-      feed: { kind: 'user', key: user.id },
-      details: { user: user.id, after: toView(user) },
-    });
-    etag(user.version);
-    return toView(user);
+  async create({ body: { email, name, role, password }, ...call }) {
+    return createUser(call, { email, name, role, passwordHash: await hashPassword(password) });
   },
 
   /** A new password ends everything the user holds, whatever else changes with it. */
-  async update({ params, body: { email, name, password }, store, record, match, etag, now }) {
+  async update({ params, body: { email, name, password }, caller, store, record, match, etag, now }) {
     const passwordHash = password === undefined ? undefined : await hashPassword(password);
-    const before = await requireUser(store, params.id);
+    const before = await requireChangeable({ store, caller }, params.id);
     match(before.version);
     etag(before.version);
     let after = before;
@@ -64,8 +56,8 @@ export const userHandlers = (): Pick<HandlersOf<'user'>, 'list' | 'get' | 'creat
     return toView(after);
   },
 
-  async delete({ params, query: { force }, store, record, match, now }) {
-    const before = await requireUser(store, params.id);
+  async delete({ params, query: { force }, caller, store, record, match, now }) {
+    const before = await requireChangeable({ store, caller }, params.id);
     match(before.version);
     const ended = await endEverything(store, before.id, 'user_deleted', now);
     // The transaction is undone with it: what was just ended lives on.
@@ -80,9 +72,39 @@ export const userHandlers = (): Pick<HandlersOf<'user'>, 'list' | 'get' | 'creat
   },
 });
 
+/** A declared user has no password: it is set by an operator, or never, when the account lives elsewhere. */
+export const createUser = async (
+  { caller, store, record, etag, now }: Pick<Call, 'caller' | 'store' | 'record' | 'etag' | 'now'>,
+  user: Pick<User, 'name' | 'role'> & { email: string; passwordHash: string | undefined },
+): Promise<z.output<typeof UserView>> => {
+  if (user.role === 'admin') requireOwner(caller, 'Creating a user with the role admin');
+  const created = await orConflict(store.users.insert({ id: uuidv7(now), ...user }), emailTaken);
+  record({
+    action: 'user.created',
+    feed: { kind: 'user', key: created.id },
+    details: { user: created.id, after: toView(created) },
+  });
+  etag(created.version);
+  return toView(created);
+};
+
 export const requireUser = async ({ users }: Pick<Repositories, 'users'>, id: string): Promise<User> => {
   const user = await users.find(id);
   if (!user) throw notFound('user');
+  return user;
+};
+
+/**
+ * A user as somebody who may change them finds them: users with the role admin are changed by owners only.
+ *
+ * @throws {Problem} `not_found`, `forbidden`
+ */
+export const requireChangeable = async (
+  { store, caller }: Pick<Call, 'store' | 'caller'>,
+  id: string,
+): Promise<User> => {
+  const user = await requireUser(store, id);
+  if (user.role === 'admin') requireOwner(caller, 'Changing a user with the role admin');
   return user;
 };
 

@@ -3,7 +3,16 @@
  * with its audit event and its row in the change feed, `dry_run`, `If-Match`, `Idempotency-Key`, and another try when two
  * operators met.
  */
-import { adminRoles, isChange, type Operation, roleOf, successStatus, toCursor } from '@authserver/admin-api';
+import {
+  adminRoles,
+  isChange,
+  type OnProgress,
+  type Operation,
+  rehearsalStatus,
+  roleOf,
+  successStatus,
+  toCursor,
+} from '@authserver/admin-api';
 import { Problem } from '@authserver/http';
 import { Deadlocked, type Repositories, type Store } from '@authserver/store';
 import type { Call, Caller, Change } from '../handlers/handler.ts';
@@ -26,6 +35,8 @@ export type OperationRequest = {
   ifMatch: string | undefined;
   ifNoneMatch: string | undefined;
   repeatable: RepeatableRequest | undefined;
+  /** Told how far a long operation is. */
+  onProgress?: OnProgress | undefined;
   /** The address of the page after this one of a list. */
   addressOf: (query: Record<string, string>) => string;
 };
@@ -115,6 +126,7 @@ const handleOn = async (
     store,
     dryRun: effects.dryRun,
     record: (change) => effects.changes.push(change),
+    progress: request.onProgress ?? (() => {}),
     afterCommit: (work) => effects.afterCommit.push(work),
     match: matchVersion(ifMatch),
     etag(version) {
@@ -126,7 +138,7 @@ const handleOn = async (
       if (next !== undefined) headers.link = `<${request.addressOf({ cursor: toCursor(next) })}>; rel="next"`;
     },
   });
-  const status = effects.dryRun && operation.status === 201 ? 200 : successStatus(operation);
+  const status = effects.dryRun ? rehearsalStatus(operation) : successStatus(operation);
   return { answer: { status, headers, body: answer }, version: shown };
 };
 

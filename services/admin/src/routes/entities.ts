@@ -1,11 +1,21 @@
-import { entities, Id, type Operation, pathParams, queryOf, successStatus } from '@authserver/admin-api';
+import {
+  entities,
+  Id,
+  type OnProgress,
+  type Operation,
+  pathParams,
+  queryOf,
+  successStatus,
+} from '@authserver/admin-api';
 import { type HttpServer, Problem } from '@authserver/http';
 import type { FastifyRequest, HTTPMethods } from 'fastify';
 import { z } from 'zod';
-import { identityOf } from '../auth.ts';
+import { identityOf } from '../auth/identity.ts';
 import type { AdminPlane } from '../deps.ts';
 import type { Caller } from '../handlers/handler.ts';
+import { linesOf } from '../operations/lines.ts';
 import { type AnyHandler, runOperation } from '../operations/run.ts';
+import { sendProgress, wantsProgress } from './progress.ts';
 
 /** Every operation of every entity of the admin API, as a route. */
 export const entityRoutes = (app: HttpServer, plane: Pick<AdminPlane, 'handlers' | 'clock' | 'store'>): void => {
@@ -22,21 +32,32 @@ export const entityRoutes = (app: HttpServer, plane: Pick<AdminPlane, 'handlers'
         method: operation.method,
         url,
         schema: toSchema(operation),
+        ...(operation.bodyLimit === undefined ? {} : { bodyLimit: operation.bodyLimit }),
         async handler(request, reply) {
-          const answer = await runOperation(plane.store, {
-            operation,
-            handle,
-            params: request.params,
-            query: request.query as Record<string, unknown>,
-            body: request.body,
-            caller: callerOf(request),
-            now: plane.clock.now(),
-            ifMatch: headerOf(request, 'if-match'),
-            ifNoneMatch: headerOf(request, 'if-none-match'),
-            repeatable: repeatableOf(request),
-            addressOf: (query) => addressOf(request, query),
-          });
-          return reply.code(answer.status).headers(answer.headers).send(answer.body);
+          const run = (onProgress?: OnProgress) =>
+            runOperation(plane.store, {
+              operation,
+              handle,
+              params: request.params,
+              query: request.query as Record<string, unknown>,
+              body: request.body,
+              caller: callerOf(request),
+              now: plane.clock.now(),
+              ifMatch: headerOf(request, 'if-match'),
+              ifNoneMatch: headerOf(request, 'if-none-match'),
+              repeatable: repeatableOf(request),
+              onProgress,
+              addressOf: (query) => addressOf(request, query),
+            });
+          if (operation.progress && wantsProgress(request)) return sendProgress(reply, operation, run);
+          const answer = await run();
+          reply.code(answer.status).headers(answer.headers);
+          if (operation.stream && operation.returns) {
+            reply.type(operation.stream);
+            if (request.method === 'HEAD') return reply.send(); // what nobody reads is not looked for
+            return reply.send(await linesOf(answer.body as AsyncIterable<unknown>, operation.returns));
+          }
+          return reply.send(answer.body);
         },
       });
     }
@@ -47,13 +68,16 @@ const toSchema = (operation: Operation) => ({
   params: z.object(Object.fromEntries(pathParams(operation.path).map((name) => [name, Id]))),
   querystring: queryOf(operation),
   ...(operation.body ? { body: operation.body } : {}),
-  // A rehearsal of a creation answers 200 with what would be created.
-  ...(operation.returns ? { response: { 200: operation.returns, [successStatus(operation)]: operation.returns } } : {}),
+  // A rehearsal of a creation answers 200 with what would be created, one of a deletion with what would end.
+  ...(operation.rehearsal ? { response: { 200: operation.rehearsal } } : {}),
+  ...(operation.returns && !operation.stream
+    ? { response: { 200: operation.returns, [successStatus(operation)]: operation.returns } }
+    : {}),
 });
 
 const callerOf = (request: FastifyRequest): Caller => {
-  const { actorId, role } = identityOf(request);
-  return { actorId, role, ip: request.ip, userAgent: request.headers['user-agent'], requestId: request.id };
+  const { actorId, role, key } = identityOf(request);
+  return { actorId, role, key, ip: request.ip, userAgent: request.headers['user-agent'], requestId: request.id };
 };
 
 /** Several fields of one name are one list (RFC 9110 §5.2). */

@@ -6,6 +6,7 @@ import { createOutboundClient, type Resolve } from '@authserver/outbound';
 import type { RedisConnection } from '@authserver/replay';
 import { createIssuanceWriter, createStore, type Database } from '@authserver/store';
 import type { Logger, Metrics, OutboundPurpose } from '@authserver/telemetry';
+import { createAuditRepeats } from './audit/repeats.ts';
 import { createBrowser } from './authorization/browser.ts';
 import { createCodes } from './authorization/codes.ts';
 import { createDeviceVisits } from './authorization/device-visits.ts';
@@ -15,13 +16,13 @@ import { createRefusals } from './authorization/refusals.ts';
 import { listChores } from './chores.ts';
 import { createAssertions } from './clients/assertion.ts';
 import { createClientAuthenticator } from './clients/authenticate.ts';
+import { createClientUse } from './clients/client-use.ts';
 import { createDocumentRows } from './clients/document-rows.ts';
 import { createDocuments } from './clients/documents.ts';
 import { limitFailedClients } from './clients/failed-clients.ts';
 import { createClientFinder } from './clients/find.ts';
 import { createGuardedFetch } from './clients/guarded-fetch.ts';
 import { createClientKeys } from './clients/keys.ts';
-import { createClientUse } from './clients/registration-expiry.ts';
 import { createSecretUse } from './clients/secret-use.ts';
 import { createNonces } from './dpop/nonces.ts';
 import { createProofs } from './dpop/proof.ts';
@@ -88,12 +89,21 @@ export const createTokenPlane = async (options: TokenPlaneOptions) => {
     onDropped: (events) => metrics.traceEventsDropped.inc(events),
   });
 
+  const repeats = createAuditRepeats({
+    insert: (events) => store.auditEvents.insertMany(events),
+    onLost(action, events) {
+      metrics.auditEventsDropped.inc({ action }, events);
+      logger.error({ action, events }, 'repeated audit events were counted, and the count could not be written');
+    },
+    clock,
+  });
+
   const reloadKeys = keepReloading(keyring, logger);
   options.feed.subscribe('signing_key', reloadKeys);
   options.feed.onReset(reloadKeys);
 
   // What is given, and for what.
-  const replays = createReplays(store, metrics);
+  const replays = createReplays(store, repeats, metrics);
   const shared = { store, issuances, lookups, replays, secrets, config };
   const redeemCode = createRedeemCode(shared);
   const grants: Grant[] = [
@@ -149,7 +159,7 @@ export const createTokenPlane = async (options: TokenPlaneOptions) => {
   const pending = createPendingRequests(secrets, clock, config.oauth.state_max_age);
 
   const { housekeepingIntervalMs: intervalMs } = options;
-  const chores = listChores({ database, store, config, clientUse });
+  const chores = listChores({ database, config, clientUse, repeats });
   const housekeeping = createHousekeeping({ chores, clock, logger, ...(intervalMs && { intervalMs }) });
 
   return {
@@ -167,10 +177,12 @@ export const createTokenPlane = async (options: TokenPlaneOptions) => {
     /** Ends what runs beside the requests; the database is still there. */
     close: async () => {
       await Promise.all([housekeeping.stop(), recorder.close(), secretUse.close()]);
+      await repeats.close();
     },
 
     // What it keeps.
     store,
+    repeats,
     lookups,
     resources: () => lookups.resources(),
     singleUse,

@@ -18,8 +18,8 @@ export const defaultScopes = (catalog: ResourceCatalog, resources: readonly Reso
 };
 
 /**
- * What a client may be given today at the resource a grant was made for. Empty when the resource is gone: an old grant
- * must not outlive what an operator took away.
+ * What a client may be given today at the resource a grant was made for. Empty when the resource is gone, or takes no
+ * tokens of ours any more: an old grant must not outlive what an operator took away.
  */
 export const offeredAt = (
   catalog: ResourceCatalog,
@@ -28,7 +28,7 @@ export const offeredAt = (
 ): readonly string[] => {
   if (resourceId === undefined) return underCeiling(catalog.scopes, client);
   const resource = catalog.byId(resourceId);
-  return resource ? underCeiling(scopeNames(resource), client) : [];
+  return resource?.backendKind === 'mint' ? underCeiling(scopeNames(resource), client) : [];
 };
 
 /**

@@ -3,7 +3,7 @@ import { createChangeFeed, notifyChannel } from '@authserver/events';
 import { createHttpServer, drain, type HttpServer, healthRoutes, listen, metricsRoute } from '@authserver/http';
 import type { Keyring } from '@authserver/keys';
 import { openRedis, type RedisConnection } from '@authserver/replay';
-import { changes, type Database, ensurePartitions, openDatabase } from '@authserver/store';
+import { changes, type Database, keepPartitions, openDatabase, partitionsUntil } from '@authserver/store';
 import { type Logger, type Metrics, version } from '@authserver/telemetry';
 import { createTokenApp } from './app.ts';
 import { createTokenPlane, type TokenPlaneOptions } from './deps.ts';
@@ -35,8 +35,6 @@ export type TokenService = {
   close(): Promise<void>;
 };
 
-const partitionIntervalMs = 12 * 3_600_000;
-
 /** Opens the data plane: database, change feed, routes, port. Everything it opened is closed again if it fails. */
 export const startTokenService = async (options: TokenServiceOptions): Promise<TokenService> => {
   const { config, logger, metrics } = options;
@@ -58,13 +56,18 @@ export const startTokenService = async (options: TokenServiceOptions): Promise<T
     onApplied: (kind, seconds) => metrics.changePropagation.observe({ kind }, seconds),
   });
 
-  // A process may run for longer than the months that were made when it started.
-  const partitions = setInterval(() => {
-    ensurePartitions(database, options.clock.now()).catch((error: unknown) =>
-      logger.error({ err: error }, 'the partitions of the coming months could not be made'),
-    );
-  }, partitionIntervalMs);
-  partitions.unref();
+  const now = () => options.clock.now();
+  const partitions = keepPartitions({
+    database,
+    now,
+    onFailed: (error) => logger.error({ err: error }, 'the partitions of the coming months could not be made'),
+  });
+  metrics.partitionsUntil.collectWith(async () =>
+    (await partitionsUntil(database, now())).map(({ table, until }) => ({
+      labels: { table },
+      value: until.getTime() / 1000,
+    })),
+  );
 
   const redis = config.redis.url === undefined ? undefined : connectRedis(config.redis.url, options);
 
@@ -74,7 +77,7 @@ export const startTokenService = async (options: TokenServiceOptions): Promise<T
   const opened: HttpServer[] = [];
   const close = async (): Promise<void> => {
     await Promise.all(opened.map((app) => drain(app, config.server.shutdown_wait * 1000)));
-    clearInterval(partitions);
+    await partitions.stop();
     clearInterval(keyReload);
     await feed.stop();
     await closePlane?.();

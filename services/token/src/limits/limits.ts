@@ -1,10 +1,10 @@
 import type { Config } from '@authserver/config';
+import { addressKey } from '@authserver/http';
 import { OAuthError } from '@authserver/oauth';
 import type { Budget, Limit, RateLimiter, Verdict } from '@authserver/replay';
 import type { LimitName, Metrics } from '@authserver/telemetry';
 import type { FastifyRequest, onRequestHookHandler } from 'fastify';
 import { hostCookie } from '../cookies.ts';
-import { addressKey } from './address.ts';
 import { limitField, policyField } from './fields.ts';
 
 /**

@@ -1,8 +1,8 @@
 import type { Config } from '@authserver/config';
+import { addressKey } from '@authserver/http';
 import type { AttemptKeys, Attempts } from '@authserver/replay';
 import type { Secrets } from '../secrets.ts';
 import type { Clock } from '../time.ts';
-import { addressKey } from './address.ts';
 
 /** Failures of one address, whatever the e-mail, for each that one e-mail from it may have. */
 const addressFactor = 10;

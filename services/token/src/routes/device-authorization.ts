@@ -1,3 +1,4 @@
+import { addressKey } from '@authserver/http';
 import { newUserCode, OAuthError, showUserCode } from '@authserver/oauth';
 import { type Client, type Store, uuidv7 } from '@authserver/store';
 import type { Metrics } from '@authserver/telemetry';
@@ -8,7 +9,6 @@ import { readWishes, type WishesDeps } from '../authorization/wishes.ts';
 import type { ClientAuthenticator } from '../clients/authenticate.ts';
 import { agreedKey } from '../dpop/binding.ts';
 import type { Proofs } from '../dpop/proof.ts';
-import { addressKey } from '../limits/address.ts';
 import { FormBody, type Params, readParams } from '../params.ts';
 import { randomToken, tokenHash } from '../secrets.ts';
 import { after, type Clock } from '../time.ts';

@@ -1,10 +1,11 @@
-import { asksFor } from '@authserver/http';
+import { addressKey, asksFor } from '@authserver/http';
 import type { Keyring } from '@authserver/keys';
 import { invalidClient, invalidRequest } from '@authserver/oauth';
 import type { Client, Store } from '@authserver/store';
 import type { Metrics } from '@authserver/telemetry';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import type { AuditRepeats } from '../audit/repeats.ts';
 import { origin } from '../authorization/browser.ts';
 import type { ClientAuthenticator } from '../clients/authenticate.ts';
 import type { Lookups } from '../lookups.ts';
@@ -20,6 +21,7 @@ export type IntrospectRouteDeps = {
   clients: ClientAuthenticator;
   lookups: Lookups;
   store: Store;
+  repeats: AuditRepeats;
   verify: OwnTokenVerifier;
   keyring: Pick<Keyring, 'signJwt'>;
   issuer: string;
@@ -65,15 +67,21 @@ export const introspectRoute: FastifyPluginAsyncZod<IntrospectRouteDeps> = async
       return describeAccessToken(token);
     }
 
-    /** A good signature under a refused question is worth a trace: somebody holds a token they should not use. */
+    /**
+     * A good signature under a refused question is worth a trace: somebody holds a token they should not use. Whoever
+     * registers a client can ask for ever, so the trail has the first question about a token and counts the rest.
+     */
     async function denied(reason: string, { jti }: OwnClaims, asking: Client): Promise<IntrospectionResponse> {
-      await store.auditEvents.insert({
-        action: 'token.introspect_denied',
-        at: now,
-        clientId: asking.clientId,
-        details: { reason, jti },
-        ...origin(request),
-      });
+      await deps.repeats.record(
+        {
+          action: 'token.introspect_denied',
+          at: now,
+          clientId: asking.clientId,
+          details: { reason, jti },
+          ...origin(request),
+        },
+        { group: addressKey(request.ip), member: `${asking.clientId} ${jti}` },
+      );
       return inactive;
     }
   });

@@ -1,8 +1,10 @@
+import { addressKey } from '@authserver/http';
 import type { Store } from '@authserver/store';
-import type { Metrics } from '@authserver/telemetry';
+import type { AuditAction, Metrics } from '@authserver/telemetry';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
+import type { AuditRepeats } from '../audit/repeats.ts';
 import { type Browser, origin } from '../authorization/browser.ts';
 import { type NextPage, nextPageFields, pathOfNext, readNextPage } from '../authorization/next-page.ts';
 import { seeOther, sendExpired, sendPage } from '../authorization/pages.ts';
@@ -11,6 +13,7 @@ import { destinationName } from '../authorization/refusals.ts';
 import type { Lockout, LoginLockout } from '../limits/lockout.ts';
 import { PageField } from '../params.ts';
 import type { PasswordChecker } from '../passwords.ts';
+import { tokenHash } from '../secrets.ts';
 import type { Clock } from '../time.ts';
 import { noteAttempt } from '../trace/facts.ts';
 import { loginPage } from '../views/login.ts';
@@ -22,6 +25,7 @@ export type LoginRouteDeps = {
   passwords: PasswordChecker;
   lockout: LoginLockout;
   store: Store;
+  repeats: AuditRepeats;
   clock: Clock;
   metrics: Metrics;
 };
@@ -79,7 +83,7 @@ export const loginRoute: FastifyPluginAsyncZod<LoginRouteDeps> = async (app, dep
     });
     const usable = found?.user.status === 'active' ? found : undefined;
     if (!usable || !matches) {
-      await recordFailure(request, found?.user.id, reasonOf(found), attempt.failed());
+      await recordFailure(request, { email, userId: found?.user.id, reason: reasonOf(found) }, attempt.failed());
       return refuse('The e-mail address or the password is not right.');
     }
     await attempt.succeeded().catch(() => {}); // at worst it counts as a failure until the window ends
@@ -96,31 +100,22 @@ export const loginRoute: FastifyPluginAsyncZod<LoginRouteDeps> = async (app, dep
     return { found, matches: await deps.passwords.matches(password, hash) };
   };
 
+  /** Anybody can fail as often as the limits allow, so the trail has the first of each account and counts the rest. */
   const recordFailure = async (
     request: FastifyRequest,
-    userId: string | undefined,
-    reason: string,
+    { email, userId, reason }: { email: string; userId: string | undefined; reason: string },
     lockouts: readonly Lockout[],
   ) => {
     metrics.loginAttempts.inc({ outcome: 'failure' });
     metrics.authDenied.inc({ reason: 'invalid_credentials' });
     noteAttempt(request, { error: 'login_failed', reason });
-    await store.auditEvents.insert({
-      action: 'user.login_failed',
-      at: deps.clock.now(),
-      actorId: userId,
-      details: { reason },
-      ...origin(request),
-    });
+    const repeated = { group: addressKey(request.ip), member: tokenHash(email.toLowerCase()).toString('base64url') };
+    const record = (action: AuditAction, details: Record<string, unknown>) =>
+      deps.repeats.record({ action, at: deps.clock.now(), actorId: userId, details, ...origin(request) }, repeated);
+    await record('user.login_failed', { reason });
     for (const { scope, until } of lockouts) {
       metrics.loginLockouts.inc({ scope });
-      await store.auditEvents.insert({
-        action: 'auth.locked_out',
-        at: deps.clock.now(),
-        actorId: userId,
-        details: { scope, until: until.toISOString() },
-        ...origin(request),
-      });
+      await record('auth.locked_out', { scope, until: until.toISOString() });
     }
   };
 

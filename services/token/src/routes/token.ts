@@ -2,7 +2,7 @@ import { isGrantType, OAuthError } from '@authserver/oauth';
 import type { Metrics } from '@authserver/telemetry';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import type { ClientAuthenticator } from '../clients/authenticate.ts';
-import type { ClientUse } from '../clients/registration-expiry.ts';
+import type { ClientUse } from '../clients/client-use.ts';
 import type { Proofs } from '../dpop/proof.ts';
 import type { ProofRequirement } from '../dpop/requirement.ts';
 import type { Grant } from '../grants/grant.ts';

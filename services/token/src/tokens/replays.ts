@@ -1,5 +1,6 @@
 import type { AuthorizationCode, HeldRefreshToken, Store } from '@authserver/store';
 import type { Metrics } from '@authserver/telemetry';
+import type { AuditRepeats } from '../audit/repeats.ts';
 
 /** What happens when a one-time secret shows up a second time, or in the wrong hands. */
 export type Replays = {
@@ -11,61 +12,64 @@ export type Replays = {
   refreshOfAnother(token: HeldRefreshToken, presentedBy: string, now: Date): Promise<void>;
 };
 
-/** One line a family is enough for people; this many families are remembered, so that insisting writes no more. */
-const toldFamilies = 1000;
+/**
+ * Commits before the refusal is answered: a rollback would forgive the thief. What ended something is told each time;
+ * what ended nothing can be done again for ever, and is counted.
+ */
+export const createReplays = (store: Store, repeats: AuditRepeats, metrics: Metrics): Replays => ({
+  async codeReused(code, verifierMatched, now) {
+    const { familyId } = code;
+    const verifier = verifierMatched ? 'valid' : 'invalid';
+    const event = (revoked: boolean) =>
+      ({
+        action: 'auth_code.reused',
+        at: now,
+        actorId: code.userId,
+        clientId: code.clientId,
+        details: { verifier, family: familyId, revoked },
+      }) as const;
+    const revoked =
+      verifierMatched &&
+      familyId !== undefined &&
+      (await store.transaction(async (tx) => {
+        if (!(await tx.tokenFamilies.revoke(familyId, 'code_reuse', now))) return false;
+        await tx.changes.record('revocation', `family:${familyId}`);
+        await tx.auditEvents.insert(event(true));
+        return true;
+      }));
+    if (!revoked)
+      await repeats.record(event(false), { group: code.clientId, member: `${code.userId} ${familyId} ${verifier}` });
+    metrics.codeReuse.inc({ verifier });
+    if (revoked) metrics.tokensRevoked.inc({ reason: 'code_reuse' });
+  },
 
-/** Commits before the refusal is answered: a rollback would forgive the thief. */
-export const createReplays = (store: Store, metrics: Metrics): Replays => {
-  const told = new Set<string>();
-  return {
-    async codeReused(code, verifierMatched, now) {
-      const { familyId } = code;
-      const revoked = await store.transaction(async (tx) => {
-        const ended =
-          verifierMatched && familyId !== undefined && (await tx.tokenFamilies.revoke(familyId, 'code_reuse', now));
-        if (ended) await tx.changes.record('revocation', `family:${familyId}`);
+  async refreshReused(token, now) {
+    const revoked = await store.transaction(async (tx) => {
+      const ended = await tx.tokenFamilies.revoke(token.familyId, 'refresh_reuse', now);
+      if (ended) {
+        await tx.changes.record('revocation', `family:${token.familyId}`);
         await tx.auditEvents.insert({
-          action: 'auth_code.reused',
+          action: 'family.revoked',
           at: now,
-          actorId: code.userId,
-          clientId: code.clientId,
-          details: { verifier: verifierMatched ? 'valid' : 'invalid', family: familyId, revoked: ended },
+          clientId: token.clientId,
+          details: { reason: 'refresh_reuse', family: token.familyId, user: token.userId },
         });
-        return ended;
-      });
-      metrics.codeReuse.inc({ verifier: verifierMatched ? 'valid' : 'invalid' });
-      if (revoked) metrics.tokensRevoked.inc({ reason: 'code_reuse' });
-    },
+      }
+      return ended;
+    });
+    metrics.refreshReuse.inc();
+    if (revoked) metrics.tokensRevoked.inc({ reason: 'family_revocation' });
+  },
 
-    async refreshReused(token, now) {
-      const revoked = await store.transaction(async (tx) => {
-        const ended = await tx.tokenFamilies.revoke(token.familyId, 'refresh_reuse', now);
-        if (ended) {
-          await tx.changes.record('revocation', `family:${token.familyId}`);
-          await tx.auditEvents.insert({
-            action: 'family.revoked',
-            at: now,
-            clientId: token.clientId,
-            details: { reason: 'refresh_reuse', family: token.familyId, user: token.userId },
-          });
-        }
-        return ended;
-      });
-      metrics.refreshReuse.inc();
-      if (revoked) metrics.tokensRevoked.inc({ reason: 'family_revocation' });
-    },
-
-    async refreshOfAnother(token, presentedBy, now) {
-      const about = `${token.familyId} ${presentedBy}`;
-      if (told.has(about)) return;
-      if (told.size >= toldFamilies) told.clear();
-      told.add(about);
-      await store.auditEvents.insert({
+  async refreshOfAnother(token, presentedBy, now) {
+    await repeats.record(
+      {
         action: 'refresh_token.foreign',
         at: now,
         clientId: token.clientId,
         details: { presented_by: presentedBy, family: token.familyId, user: token.userId },
-      });
-    },
-  };
-};
+      },
+      { group: token.familyId, member: presentedBy },
+    );
+  },
+});

@@ -1,5 +1,5 @@
+import { addressKey } from '@authserver/http';
 import type { ConnectionEvent } from '@authserver/store';
-import { addressKey } from '../limits/address.ts';
 import { createBudget } from '../limits/budget.ts';
 
 export type FlightRecorder = {

@@ -1,5 +1,6 @@
 #!/usr/bin/env node
 import { enableCompileCache } from 'node:module';
+import { fileURLToPath } from 'node:url';
 
 enableCompileCache();
 
@@ -10,9 +11,7 @@ if (words.length === 1 && /^(version|--version|-v)$/.test(words[0])) {
   const { readVersion, versionLine } = await import('../src/version.ts');
   console.log(versionLine(readVersion()));
 } else {
-  // CommonJS: inside a bundle its exports are found on `default` alone.
-  const oclif = await import('@oclif/core');
-  const { execute } = oclif.default ?? oclif;
-  // Not awaited: on an error the promise never settles, which Node would report beside the error.
-  void execute({ args: words[0] === 'help' ? [...words.slice(1), '--help'] : words, dir: import.meta.url });
+  const { runCommandLine } = await import('../src/run.ts');
+  // Not awaited: what reads our output may go away first, and then nothing is left to wait for.
+  void runCommandLine(words[0] === 'help' ? [...words.slice(1), '--help'] : words, fileURLToPath(import.meta.url));
 }

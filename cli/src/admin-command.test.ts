@@ -26,10 +26,17 @@ await once(server, 'listening');
 after(() => server.close());
 const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
 
-const run = (args: string[], options: { adminUrl?: string; input?: string } = {}) =>
+const run = (args: string[], options: { adminUrl?: string; input?: string; env?: Record<string, string> } = {}) =>
   new Promise<{ code: number; stdout: string; stderr: string }>((resolve) => {
     const { PATH = '', HOME = '' } = process.env;
-    const env = { PATH, HOME, AUTHPLANE_ADMIN_URL: options.adminUrl ?? url, AUTHPLANE_ADMIN_API_KEY: 'the-key' };
+    const env = {
+      PATH,
+      HOME,
+      XDG_CONFIG_HOME: '/nowhere',
+      AUTHPLANE_ADMIN_URL: options.adminUrl ?? url,
+      AUTHPLANE_ADMIN_API_KEY: 'the-key',
+      ...options.env,
+    };
     const child = execFile(process.execPath, [program, 'admin', ...args], { env }, (error, stdout, stderr) =>
       resolve({ code: error ? Number(error.code) : 0, stdout, stderr }),
     );
@@ -123,4 +130,38 @@ test('what does not exist is a usage error', async () => {
     ['issuance', 'list'],
   ])
     assert.equal((await run(args)).code, 2, args.join(' '));
+});
+
+test('what a flag does not say the environment may', async () => {
+  const env = {
+    AUTHSERVER_CLIENT_NAME: 'My App',
+    AUTHSERVER_CLIENT_GRANT_TYPES: 'authorization_code,refresh_token',
+    AUTHSERVER_CLIENT_REDIRECT_URIS: 'https://a.example/1,https://a.example/2',
+    AUTHSERVER_CLIENT_SCOPE: 'a b',
+    AUTHSERVER_CLIENT_AUTH_METHOD: 'client_secret_post',
+  };
+  const client = await answering(201, { client_id: 'c1' }, ['client', 'create', '--name', 'Other'], { env });
+  assert.deepEqual(client.last?.body, {
+    client_name: 'Other',
+    redirect_uris: ['https://a.example/1', 'https://a.example/2'],
+    grant_types: ['authorization_code', 'refresh_token'],
+    scope: 'a b',
+    token_endpoint_auth_method: 'client_secret_post',
+  });
+  const one = { env: { AUTHSERVER_CLIENT_ID: 'c1', AUTHSERVER_USER_ID: 'u1' } };
+  assert.equal((await answering(200, {}, ['client', 'suspend'], one)).last?.request, 'PATCH /admin/clients/c1/suspend');
+  assert.equal((await answering(200, {}, ['user', 'disable'], one)).last?.request, 'PATCH /admin/users/u1/disable');
+  const user = {
+    AUTHSERVER_USER_EMAIL: 'you@example.com',
+    AUTHSERVER_USER_PASSWORD: 'correct horse',
+    AUTHSERVER_USER_NAME: 'You',
+    AUTHSERVER_USER_ROLE: 'admin',
+  };
+  const made = await answering(201, { id: 'u1' }, ['user', 'create'], { env: user });
+  assert.deepEqual(made.last?.body, {
+    email: 'you@example.com',
+    password: 'correct horse',
+    name: 'You',
+    role: 'admin',
+  });
 });

@@ -35,7 +35,8 @@ export const findApiKey = async (
 
 const isLoopback = (host: string) => host === 'localhost' || host === '[::1]' || /^127(\.\d+){3}$/.test(host);
 
-const readKey = (path: string): Promise<string | undefined> =>
+/** What a file with a key in it holds; undefined when that is nothing, or there is no such file. */
+export const readKey = (path: string): Promise<string | undefined> =>
   readFile(path, 'utf8').then(
     (content) => content.trim() || undefined,
     () => undefined,

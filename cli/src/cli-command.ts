@@ -1,5 +1,17 @@
 import { Command, Errors, Flags } from '@oclif/core';
-import { toFailure } from './failure.ts';
+import { showFailure, toFailure } from './failure.ts';
+
+/** Whether a failure is to be JSON, asked before the words of a command are understood. */
+export const wantsJson = (words: readonly string[]): boolean => {
+  const end = words.indexOf('--');
+  const flags = end < 0 ? words : words.slice(0, end);
+  return flags.some(
+    (word, index) =>
+      word === '--json' ||
+      /^(--output=|-o=?)json$/.test(word) ||
+      (word === 'json' && /^(--output|-o)$/.test(flags[index - 1] ?? '')),
+  );
+};
 
 /**
  * What every command has: `--config`, `--json`, `--help`, one line on stderr and an exit code when it fails.
@@ -16,21 +28,19 @@ export abstract class CliCommand extends Command {
     }),
   };
 
+  override jsonEnabled(): boolean {
+    return this.ctor.enableJsonFlag && wantsJson(this.argv);
+  }
+
   override logJson(json: unknown): void {
     process.stdout.write(`${JSON.stringify(json, null, 2)}\n`);
   }
 
   /** oclif's own shows the whole error object, command line and flag values included. */
-  protected override toErrorJson(error: unknown) {
-    const { code, status, detail } = toFailure(error);
-    return { error: { code, ...(status === undefined ? {} : { status }), detail } };
-  }
-
   protected override async catch(error: Error): Promise<void> {
     if (error instanceof Errors.ExitError) throw error;
-    const { exitCode, detail } = toFailure(error);
-    process.exitCode = exitCode;
-    if (this.jsonEnabled()) this.logJson(this.toErrorJson(error));
-    else process.stderr.write(`error: ${detail}\n`);
+    const failure = toFailure(error);
+    process.exitCode = failure.exitCode;
+    showFailure(failure, this.jsonEnabled());
   }
 }

@@ -16,6 +16,9 @@ export class CommandFailure extends Error {
   }
 }
 
+/** A failure whose message lists problems, one a line, and keeps its lines. */
+export class ListedFailure extends CommandFailure {}
+
 /** The command line is wrong in a way that only its values show. */
 export const usageFailure = (message: string) => new CommandFailure('usage', exitCodes.usage, message);
 
@@ -24,7 +27,11 @@ export type Failure = { exitCode: number; code: string; status?: number; detail:
 
 export const toFailure = (error: unknown): Failure => {
   if (error instanceof CommandFailure)
-    return { exitCode: error.exitCode, code: error.code, detail: asLine(error.message) };
+    return {
+      exitCode: error.exitCode,
+      code: error.code,
+      detail: error instanceof ListedFailure ? error.message : asLine(error.message),
+    };
   if (isAdminApiError(error)) {
     const { status, code, detail } = error;
     return { exitCode: exitCodeOf(status), code, status, detail: asLine(detail) };
@@ -42,14 +49,23 @@ export const toFailure = (error: unknown): Failure => {
   return { exitCode: exitCodes.failure, code: 'failure', detail };
 };
 
+/** `code` is stable, `detail` is for people. */
+export const showFailure = ({ code, status, detail }: Failure, json: boolean): void => {
+  if (!json) process.stderr.write(`error: ${detail}\n`);
+  else {
+    const error = { code, ...(status === undefined ? {} : { status }), detail };
+    process.stdout.write(`${JSON.stringify({ error }, null, 2)}\n`);
+  }
+};
+
 /** By name, so that a command which talks to no API does not load the package that defines it. */
 const isAdminApiError = (error: unknown): error is AdminApiError =>
   error instanceof Error && error.name === 'AdminApiError';
 
-const exitCodeOf = (status: number): ExitCode => {
+export const exitCodeOf = (status: number): ExitCode => {
   if (status === 401 || status === 403) return exitCodes.authentication;
   if (status === 404) return exitCodes.notFound;
-  if (status === 409) return exitCodes.conflict;
+  if (status === 409 || status === 412) return exitCodes.conflict;
   return exitCodes.failure;
 };
 

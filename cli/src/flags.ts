@@ -31,3 +31,17 @@ export const present = <T extends Record<string, unknown>>(values: T): { [K in k
   Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
     [K in keyof T]?: Exclude<T[K], undefined>;
   };
+
+/** What every change can be told. */
+export const changeFlags = () => ({
+  'dry-run': Flags.boolean({ description: 'check everything and say what would be done, but change nothing' }),
+  'if-match': Flags.string({
+    description: 'change it only while its version is still the one `get` showed as etag (RFC 9110 §13.1.1)',
+    helpValue: '<etag>',
+  }),
+});
+
+/** For what cannot be taken back. */
+export const yesFlag = () => ({
+  yes: Flags.boolean({ char: 'y', description: 'do not ask at a terminal; a script is never asked' }),
+});

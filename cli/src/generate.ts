@@ -1,7 +1,10 @@
 import { readFile } from 'node:fs/promises';
+import { type Operation, roleOf } from '@authserver/admin-api';
 import type { Command, Interfaces } from '@oclif/core';
 import { AdminCommand } from './admin-command.ts';
-import { COMMANDS } from './commands.ts';
+import { COMMANDS, operationsOf } from './commands.ts';
+import { changeFlags, yesFlag } from './flags.ts';
+import { operationOf } from './operations.ts';
 
 type Flags = Record<string, Interfaces.BooleanFlag<boolean> | Interfaces.OptionFlag<unknown>>;
 type Topic = { description: string; subtopics?: Record<string, Topic> };
@@ -10,13 +13,24 @@ type Topic = { description: string; subtopics?: Record<string, Topic> };
 export const generate = async (): Promise<{ path: string; text: string }[]> => {
   const manifest = JSON.parse(await readFile(new URL('../package.json', import.meta.url), 'utf8'));
   const topics: Record<string, Topic> = manifest.oclif.topics;
-  const commands = Object.entries<Command.Class>(COMMANDS);
+  const commands = Object.entries<Command.Class>(COMMANDS).filter(([, { hidden }]) => !hidden);
+  const local = commands.filter(([id]) => !id.startsWith('admin:'));
   const text = [
     introduction,
-    '## Global flags',
+    '## Flags of every command on the admin API',
     flagTable(AdminCommand.baseFlags as Flags, [jsonRow]),
-    '`--admin-url` belongs to the `admin` commands. `serve` and `completion` have no `--json`.',
-    ...commands.filter(([id]) => !id.startsWith('admin:')).map(([id, command]) => section(id, command, 2)),
+    '`--config` belongs to `serve`, `migrate`, `purge` and `doctor` too, `--json` to all but `serve` and `completion`.',
+    '## Changes',
+    changes,
+    flagTable({ ...changeFlags(), ...yesFlag() } as Flags),
+    '## Which server',
+    whichServer,
+    '## Completion',
+    completion,
+    ...local.filter(([id]) => !id.includes(':')).map(([id, command]) => section(id, command, 2)),
+    '## authserver context',
+    sentence(topics.context?.description ?? ''),
+    ...local.filter(([id]) => id.startsWith('context:')).map(([id, command]) => section(id, command, 3)),
     '## authserver admin',
     adminIntroduction,
     ...adminSections(commands, topics.admin?.subtopics ?? {}),
@@ -32,8 +46,21 @@ const introduction = `\
 \`authserver <command> [flags]\`; in a checkout \`npm run -s authserver -- <command> [flags]\`. \`--help\` after any command
 shows what is on this page.
 
-Output is one object a line, as \`key=value\` pairs; a value with spaces or other special characters is a JSON string.
-With \`--json\` it is what the admin API answers. Remarks go to standard error.
+## Output
+
+One object a line, as \`key=value\` pairs separated by spaces; a value with spaces or other special characters is a JSON
+string, so nothing a stranger chose as a name can look like another pair or line. \`--output table\` makes columns of them for
+people, cut to the width of the terminal. \`--json\`, or \`--output json\`, prints what the admin API answers. \`--quiet\` prints
+ids, one a line, and a secret that is shown once. Remarks and the progress of long work go to standard error, the latter only
+on a terminal.
+
+\`\`\`sh
+authserver admin client list --output table
+authserver admin user get --email you@example.com --json | jq -r .status
+authserver admin client list --source dcr --quiet | xargs -n1 authserver admin client suspend --id
+\`\`\`
+
+## Failures
 
 A failure of a command is one line \`error: …\` on standard error, with \`--json\` an object \`{"error": {"code", "status", "detail"}}\`
 on standard output; \`status\` is there when the admin API answered.
@@ -43,17 +70,53 @@ on standard output; \`status\` is there when the admin API answered.
 | 0 | done |
 | 1 | failed: refused by the server, or the server or the database cannot be reached |
 | 2 | the command line is wrong |
-| 3 | the admin API key is missing or wrong |
+| 3 | the admin API key is missing or wrong, or may not do this |
 | 4 | there is no such object |
-| 5 | conflict with what is there |`;
+| 5 | conflict with what is there, or \`--if-match\` does not hold |
+
+A mistyped command or flag is exit code 2 as well. What the server could not serve just now (502, 503, 504), or whose answer
+was lost on the way, is sent again up to two times; a change carries an \`Idempotency-Key\`, so it is done once.`;
+
+const changes = `\
+Every command that changes something can be rehearsed: \`--dry-run\` checks all of it on the server, says what it would do,
+and changes nothing. \`--if-match\` takes the \`etag\` that \`get\` shows at the end of its first line.
+
+What cannot be taken back (delete, revoke, retire, force-logout and the like) is asked about at a terminal, and only \`yes\`
+is yes. A script is never asked: without a terminal a command does what it says.`;
+
+const whichServer = `\
+The first of these that is there:
+
+1. on the command line: \`--context\`, \`--admin-url\`, or \`--config\` (the configured database, without a server)
+2. in the environment: \`AUTHPLANE_CONTEXT\`, \`AUTHPLANE_ADMIN_URL\`, or \`AUTHPLANE_CONFIG\`
+3. the context in use
+4. \`http://localhost:9001\`
+
+A context is a server with a name, and where its admin API key comes from: an environment variable, a file, or, when you
+insist, the file of contexts itself. That is \`authserver/contexts.json\` in \`$XDG_CONFIG_HOME\`, else in \`~/.config\`, and only
+you can read it. The key of a context goes before \`AUTHPLANE_ADMIN_API_KEY\`, which is used where a context names none. A key
+is never a flag: it would show in the list of processes.
+
+\`\`\`sh
+authserver context add production --admin-url https://auth-admin.example.com --key-env PRODUCTION_ADMIN_KEY
+authserver context add staging --admin-url https://auth-admin.staging.example.com --key-file ~/.keys/staging --use
+authserver admin client list                        # staging
+authserver admin client list --context production
+\`\`\``;
+
+const completion = `\
+\`authserver completion bash\`, \`zsh\` and \`fish\` print a script for the shell. It completes commands and flags, and asks the
+server, with the key and the context of the environment, for names: client ids after \`--client-id\`, slugs after \`--slug\`,
+audit actions after \`--action\`, contexts after \`--context\`.`;
 
 const adminIntroduction = `\
-Each command is one operation of the admin API, reached in one of two ways:
+Each command says below which operation of the admin API it is, and which role of the key that needs. The API is reached in one
+of two ways:
 
-- Over HTTP, at \`--admin-url\` or \`AUTHPLANE_ADMIN_URL\`, by default \`http://localhost:9001\`. The key comes from
-  \`AUTHPLANE_ADMIN_API_KEY\`, from the file \`AUTHPLANE_ADMIN_API_KEY_FILE\` names, or from the configuration. Towards
-  this machine it may also be the key that \`serve\` generated: \`admin-api-key\` in \`server.data_dir\`, which is \`./data\`
-  unless \`AUTHPLANE_SERVER_DATA_DIR\` or the configuration says otherwise.
+- Over HTTP. The key comes from the context, from \`AUTHPLANE_ADMIN_API_KEY\`, from the file
+  \`AUTHPLANE_ADMIN_API_KEY_FILE\` names, or from the configuration. Towards this machine it may also be the key that
+  \`serve\` generated: \`admin-api-key\` in \`server.data_dir\`, which is \`./data\` unless \`AUTHPLANE_SERVER_DATA_DIR\` or the
+  configuration says otherwise.
 - With \`--config\` or \`AUTHPLANE_CONFIG\` and no admin URL: in this process, on the configured database, without a
   running server and without a key. Pending migrations are applied first. The embedded database is joined when \`serve\`
   runs, else started for the length of the command.`;
@@ -72,8 +135,16 @@ const adminSections = (commands: [string, Command.Class][], topics: Record<strin
   ];
 };
 
+/** Said once, for all changes. */
+const shared = new Set(Object.values({ ...changeFlags(), ...yesFlag() }).map(({ description }) => description));
+
+const asRequest = (operation: Operation): string => `\`${operation.method} ${operation.path}\` (${roleOf(operation)})`;
+
 const section = (id: string, command: Command.Class, depth: number): string => {
-  const own = Object.fromEntries(Object.entries(command.flags ?? {}).filter(([name]) => name !== 'config'));
+  const own = Object.fromEntries(
+    Object.entries(command.flags ?? {}).filter(([name, flag]) => name !== 'config' && !shared.has(flag.description)),
+  );
+  const operations = operationsOf(id).map(operationOf);
   const args = Object.entries(command.args ?? {}).map(
     ([name, { description, options }]) => `\`${name}\`: ${description}${options ? `, ${options.join(', ')}` : ''}.`,
   );
@@ -82,6 +153,7 @@ const section = (id: string, command: Command.Class, depth: number): string => {
     `${'#'.repeat(depth)} authserver ${id.replaceAll(':', ' ')}`,
     sentence(command.summary ?? ''),
     ...(command.description ? [command.description.replaceAll('<', '\\<')] : []),
+    ...(operations.length > 0 ? [`${operations.map(asRequest).join(', ')}.`] : []),
     ...args,
     ...(Object.keys(own).length > 0 ? [flagTable(own as Flags)] : []),
     ['```sh', ...examples, '```'].join('\n'),
@@ -102,7 +174,7 @@ const flagRow = ([name, flag]: [string, Flags[string]]): string => {
     fallback === undefined ? '' : `default \`${fallback}\``,
     flag.env ? `env \`${flag.env}\`` : '',
   ].filter((note) => note !== '');
-  const what = (flag.description ?? '').replaceAll('|', '\\|').replaceAll('<', '\\<');
+  const what = (flag.description ?? flag.summary ?? '').replaceAll('|', '\\|').replaceAll('<', '\\<');
   return `| \`--${name}${flag.type === 'option' ? ` ${value}` : ''}\` | ${what}${notes.length > 0 ? ` (${notes.join(', ')})` : ''} |`;
 };
 

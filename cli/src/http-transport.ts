@@ -3,6 +3,16 @@ import { CommandFailure, exitCodes, usageFailure } from './failure.ts';
 
 const timeoutMs = 30_000;
 
+/** The request may have arrived, and what it asked for may be done; nobody here knows. */
+export class AnswerLost extends CommandFailure {
+  /** It was waited for long enough already. */
+  readonly slow: boolean;
+  constructor(base: string, cause: Error) {
+    super('unreachable', exitCodes.failure, whyUnreachable(base, cause), { cause });
+    this.slow = cause.name === 'TimeoutError';
+  }
+}
+
 /** @throws {CommandFailure} usage */
 export const parseAdminUrl = (text: string): URL => {
   const url = URL.parse(text);
@@ -15,10 +25,11 @@ export const parseAdminUrl = (text: string): URL => {
 /**
  * Sends a request to the admin service at `adminUrl`, which may have a path of its own.
  *
+ * @throws {AnswerLost} when the connection broke or nothing came back in time
  * @throws {CommandFailure} when it cannot be reached, or refuses the key
  */
 export const sendOverHttp = async (
-  { method, path, query, body, headers }: AdminRequest,
+  { method, path, query, body, headers, stream }: AdminRequest,
   { adminUrl, apiKey }: { adminUrl: URL; apiKey: string | undefined },
 ): Promise<AdminResponse> => {
   const base = adminUrl.href.replace(/\/$/, '');
@@ -33,8 +44,10 @@ export const sendOverHttp = async (
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     // A redirect would take the key to where the operator did not point.
     redirect: 'manual',
-    signal: AbortSignal.timeout(timeoutMs),
+    // What comes line by line may take its time.
+    ...(stream ? {} : { signal: AbortSignal.timeout(timeoutMs) }),
   }).catch((cause: Error) => {
+    if (!neverSent(cause)) throw new AnswerLost(base, cause);
     throw new CommandFailure('unreachable', exitCodes.failure, whyUnreachable(base, cause), { cause });
   });
 
@@ -43,10 +56,19 @@ export const sendOverHttp = async (
     const remedy = 'set AUTHPLANE_ADMIN_API_KEY, or AUTHPLANE_ADMIN_API_KEY_FILE to a file that holds it';
     throw new CommandFailure('unauthorized', exitCodes.authentication, `${reason}: ${remedy}`);
   }
+  if (stream && response.ok && response.body)
+    return {
+      status: response.status,
+      headers: Object.fromEntries(response.headers),
+      body: undefined,
+      chunks: response.body,
+    };
   const answer = {
     status: response.status,
     headers: Object.fromEntries(response.headers),
-    body: await readBody(response),
+    body: await readBody(response).catch((cause: Error) => {
+      throw new AnswerLost(base, cause);
+    }),
   };
   // Not the object is missing but the whole API: a script must not read that as something deleted.
   if (answer.status === 404 && !isObjectMissing(answer.body))
@@ -67,6 +89,13 @@ const readBody = async (response: Response): Promise<unknown> => {
     return text;
   }
 };
+
+/** There was nobody to send it to; another try has to be the operator's. */
+const neverSent = ({ cause }: Error): boolean =>
+  ['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH'].includes(codeOf(cause)) ||
+  /CERT|TLS|SSL|SELF_SIGNED/.test(codeOf(cause));
+
+const codeOf = (error: unknown): string => String((error as { code?: unknown } | undefined)?.code ?? '');
 
 const whyUnreachable = (url: string, error: Error): string => {
   if (error.name === 'TimeoutError') return `the admin service at ${url} did not answer within ${timeoutMs / 1000} s`;

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { CommandFailure } from './failure.ts';
-import { parseScope, parseScopeMap, readScopesFile } from './scopes.ts';
+import { parseLinkMap, parseScope, parseScopeMap, readScopesFile } from './scopes.ts';
 
 const isUsage = (error: unknown) => error instanceof CommandFailure && error.exitCode === 2;
 
@@ -22,6 +22,13 @@ test('a scope map is sugar for names with their upstream names', () => {
     { name: 'w', upstream: 'up:w' },
   ]);
   for (const map of ['', 'a', 'a:', ':b', 'a:b,']) assert.throws(() => parseScopeMap(map), isUsage, map);
+});
+
+test('a link map says what becomes what; a source that is named again gets the targets of both', () => {
+  assert.deepEqual(parseLinkMap('src/read:dst/read'), { 'src/read': ['dst/read'] });
+  assert.deepEqual(parseLinkMap(' a : b+c , d:e:f+g , a:h+b '), { a: ['b', 'c', 'h'], d: ['e:f', 'g'] });
+  for (const map of ['', 'a', 'a:', ':b', 'a:b,', 'a:b+', 'a:+b', 'a: + b', ' :b'])
+    assert.throws(() => parseLinkMap(map), isUsage, map);
 });
 
 test('a scopes file must hold a JSON array', async () => {

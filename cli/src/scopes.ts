@@ -1,5 +1,5 @@
-import { readFile, stat } from 'node:fs/promises';
 import { usageFailure } from './failure.ts';
+import { readJsonFile } from './json-file.ts';
 
 export type Scope = { name: string; upstream?: string; description?: string };
 
@@ -28,7 +28,27 @@ export const parseScopeMap = (map: string): Scope[] =>
     return upstream === name ? { name } : { name, upstream };
   });
 
-const fileLimitBytes = 1024 * 1024;
+/**
+ * Reads `a:b,c:d+e`: scope `a` of the source becomes `b` at the target, and `c` becomes `d` and `e`. The first colon
+ * separates; a source that is named again gets the targets of both. Scopes that cannot be said so go into a file.
+ *
+ * @throws {CommandFailure} usage
+ */
+export const parseLinkMap = (map: string): Record<string, string[]> => {
+  const targets = new Map<string, string[]>();
+  for (const entry of map.split(',')) {
+    const colon = entry.indexOf(':');
+    const source = entry.slice(0, colon).trim();
+    const mapped = entry
+      .slice(colon + 1)
+      .split('+')
+      .map((name) => name.trim());
+    if (colon < 0 || source === '' || mapped.includes(''))
+      throw usageFailure(`--scope-map: '${entry.trim()}' is not of the form source:target or source:target+target`);
+    targets.set(source, [...new Set([...(targets.get(source) ?? []), ...mapped])]);
+  }
+  return Object.fromEntries(targets);
+};
 
 /**
  * Reads a JSON array of `{ name, upstream?, description? }`. The server checks its members.
@@ -36,20 +56,8 @@ const fileLimitBytes = 1024 * 1024;
  * @throws {CommandFailure} usage
  */
 export const readScopesFile = async (path: string): Promise<Scope[]> => {
-  const refused = (why: string) => usageFailure(`--scopes-file: ${path} ${why}`);
-  const size = await stat(path).then(
-    (file) => file.size,
-    () => undefined,
-  );
-  if (size === undefined) throw refused('cannot be read');
-  if (size > fileLimitBytes) throw refused('is larger than 1 MiB');
-  let scopes: unknown;
-  try {
-    scopes = JSON.parse(await readFile(path, 'utf8'));
-  } catch {
-    throw refused('is not JSON');
-  }
-  if (!Array.isArray(scopes)) throw refused('is not a JSON array of scopes');
+  const scopes = await readJsonFile('scopes-file', path);
+  if (!Array.isArray(scopes)) throw usageFailure(`--scopes-file: ${path} is not a JSON array of scopes`);
   return scopes as Scope[];
 };
 

@@ -12,12 +12,22 @@ export const fishCompletion = (program: string, commands: readonly CompletableCo
     }),
   );
   const flags = commands.flatMap(({ path, flags }) =>
-    flags.map(({ name, description, takesValue, options }) => {
-      const values = options.length > 0 ? ` -x -a '${options.join(' ')}'` : takesValue ? ' -r' : '';
+    flags.map(({ name, description, takesValue, options, named }) => {
+      const words = named ? `(__${program}_names)` : options.join(' ');
+      const values = words !== '' ? ` -x -a '${words}'` : takesValue ? ' -r' : '';
       return `complete -c ${program} ${at(path)} -l ${name} -d ${quoted(description)}${values}`;
     }),
   );
+  const args = commands.flatMap(({ path, argument }) => {
+    const words = argument?.named ? `(__${program}_names)` : (argument?.options ?? []).join(' ');
+    return words === '' ? [] : [`complete -c ${program} -f ${at(path)} -a '${words}'`];
+  });
   return `\
+function __${program}_names
+  set -l current (commandline -ct)
+  set -l flag (string match -r '^--[^=]+(?==)' -- $current)
+  ${program} __complete -- (commandline -opc)[2..-1] $flag (string replace -r '^--[^=]*=' '' -- $current) 2>/dev/null
+end
 function __${program}_at
   set -l path
   for word in (commandline -opc)[2..-1]
@@ -26,7 +36,7 @@ function __${program}_at
   end
   test "$path" = "$argv[1]"
 end
-${[...topics, ...flags].join('\n')}
+${[...topics, ...args, ...flags].join('\n')}
 `;
 };
 

@@ -36,7 +36,7 @@ test('bash completes topics, flags and their values', () => {
   for (const [words, expected] of cases) {
     const typed = ['demo', ...words].map((word) => `'${word}'`).join(' ');
     const script = `${bashCompletion('demo', commands)}
-      COMP_WORDS=(${typed}); COMP_CWORD=${words.length}; _demo; echo "\${COMPREPLY[*]}"`;
+      COMP_WORDS=(${typed}); COMP_CWORD=${words.length}; COMP_LINE='demo ${words.join(' ')}'; COMP_POINT=\${#COMP_LINE}; _demo; echo "\${COMPREPLY[*]}"`;
     assert.equal(execFileSync('bash', ['-c', script], { encoding: 'utf8' }).trim(), expected, typed);
   }
 });

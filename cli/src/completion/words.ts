@@ -3,11 +3,20 @@ export type CompletableCommand = {
   /** Separated by spaces. */
   path: string;
   summary: string;
-  flags: { name: string; description: string; takesValue: boolean; options: readonly string[] }[];
+  flags: {
+    name: string;
+    description: string;
+    takesValue: boolean;
+    options: readonly string[];
+    /** Its values are names of things, which `__complete` knows. */
+    named?: boolean;
+  }[];
+  /** What comes after its words, when that is one of a few, or the name of a thing. */
+  argument?: { options: readonly string[]; named: boolean };
 };
 
 /** What may follow each sequence of words: the next words of commands, by the words before them. */
-export const nextWords = (commands: readonly CompletableCommand[]): Map<string, string[]> => {
+export const nextWords = (commands: readonly Pick<CompletableCommand, 'path'>[]): Map<string, string[]> => {
   const next = new Map<string, Set<string>>();
   for (const { path } of commands) {
     const words = path.split(' ');

@@ -2,9 +2,11 @@ import { readFile } from 'node:fs/promises';
 import type { AdminClient } from '@authserver/admin-api';
 import { Flags } from '@oclif/core';
 import { adminCommand } from '../../admin-command.ts';
-import { forceFlag, idFlag, listFlag, listOf, pageFlags, present } from '../../flags.ts';
-import { pairs, rows } from '../../output.ts';
+import { forceFlag, idFlag, listFlag, listOf, present } from '../../flags.ts';
+import { listCommand } from '../../list-command.ts';
+import { pairs } from '../../output.ts';
 import { parseScope } from '../../scopes.ts';
+import { parseSince } from '../../since.ts';
 import { parseSpan } from '../../span.ts';
 
 type Client = Awaited<ReturnType<AdminClient['client']['get']>>;
@@ -93,20 +95,49 @@ const dpopFlag = {
 const scopeOf = (flags: { scope?: string | undefined; scopes?: string[] | undefined }): string | undefined =>
   flags.scopes ? flags.scopes.map((tuple) => parseScope(tuple).name).join(' ') : flags.scope;
 
-const list = adminCommand({
+const list = listCommand({
   summary: 'list clients',
-  examples: ['admin client list', 'admin client list --status suspended --json'],
+  examples: [
+    'admin client list',
+    'admin client list --q cursor',
+    'admin client list --source dcr --unused-since 90d --all --quiet',
+    'admin client list --status suspended --json',
+  ],
+  operations: ['client.list'],
   flags: {
+    q: Flags.string({ description: 'part of the id, the name or a redirect URI, in any case', helpValue: '<text>' }),
     status: Flags.option({ options: ['active', 'suspended', 'revoked'] as const, description: 'only these' })(),
     source: Flags.option({
       options: ['dcr', 'cimd', 'admin'] as const,
       description: 'only those registered this way',
     })(),
-    ...pageFlags(100),
+    agent: Flags.boolean({
+      description: 'only those of autonomous agents, or with --no-agent all others',
+      allowNo: true,
+    }),
+    'grant-type': Flags.string({ description: 'only those that may use this grant', helpValue: '<grant>' }),
+    'redirect-uri': Flags.string({ description: 'only those that registered this very address', helpValue: '<uri>' }),
+    scope: Flags.string({ description: 'only those with this scope in their upper bound', helpValue: '<scope>' }),
+    'unused-since': Flags.string({
+      description: 'only those not used and not made for so long, such as 90d; or since an RFC 3339 timestamp',
+      helpValue: '<span>',
+    }),
   },
-  call: (api, { status, source, limit, offset }) =>
-    api.client.list({ query: present({ status, source, limit, offset }) }),
-  show: (clients) => rows(clients, 'no clients found', summaryOf),
+  ...{ limit: 100, most: 10_000, none: 'no clients found' },
+  list: (api) => api.client.list,
+  input: ({ q, status, source, agent, scope, ...flags }) => ({
+    query: present({
+      ...{ q, status, source, agent, scope },
+      grant_type: flags['grant-type'],
+      redirect_uri: flags['redirect-uri'],
+      last_used_before:
+        flags['unused-since'] === undefined
+          ? undefined
+          : parseSince(flags['unused-since'], new Date(), '--unused-since'),
+    }),
+  }),
+  items: (clients) => clients,
+  values: summaryOf,
 });
 
 const get = adminCommand({

@@ -42,6 +42,7 @@ const createToken = adminCommand({
     'admin dcr token create --label "Alice, laptop"',
     'admin dcr token create --label "build farm" --max-uses 50 --expires-in 30d',
   ],
+  operations: ['initialAccessToken.create'],
   flags: {
     label: Flags.string({ description: 'whom it is for', helpValue: '<text>', required: true }),
     'max-uses': Flags.integer({ description: 'clients it may register; 1 when not given', min: 1, helpValue: '<n>' }),
@@ -58,6 +59,7 @@ const createToken = adminCommand({
 const listTokens = adminCommand({
   summary: 'list the tokens that let their bearers register clients',
   examples: ['admin dcr token list'],
+  operations: ['initialAccessToken.list'],
   flags: pageFlags(100),
   call: (api, { limit, offset }) => api.initialAccessToken.list({ query: present({ limit, offset }) }),
   show: (tokens) => rows(tokens, 'no tokens found', summaryOf),
@@ -66,6 +68,7 @@ const listTokens = adminCommand({
 const revokeToken = adminCommand({
   summary: 'revoke a token; the clients it registered stay',
   examples: ['admin dcr token revoke --id <id>'],
+  operations: ['initialAccessToken.delete'],
   flags: { id: idFlag('token') },
   call: async (api, { id }) => {
     await api.initialAccessToken.delete({ id });

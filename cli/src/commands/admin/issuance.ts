@@ -2,8 +2,10 @@ import type { AdminClient } from '@authserver/admin-api';
 import { Flags } from '@oclif/core';
 import { adminCommand } from '../../admin-command.ts';
 import { idFlag, present } from '../../flags.ts';
+import { listCommand } from '../../list-command.ts';
 import { pairs } from '../../output.ts';
 import { parseSince } from '../../since.ts';
+import { unknownAmong } from '../../unknown-names.ts';
 
 type Issuance = Awaited<ReturnType<AdminClient['issuance']['get']>>;
 
@@ -21,13 +23,15 @@ const summaryOf = (issuance: Issuance) => ({
   revoked_at: issuance.revoked_at,
 });
 
-const list = adminCommand({
+const list = listCommand({
   summary: 'find issued tokens, newest first',
   examples: [
     'admin issuance list --user <user_id>',
     'admin issuance list --client <client_id> --limit 50',
     'admin issuance list --resource my-mcp --since 7d',
+    'admin issuance list --client <client_id> --since 30d --all --json',
   ],
+  operations: ['issuance.list', 'client.get', 'user.get', 'resource.get'],
   flags: {
     user: Flags.string({
       description: 'id of the user',
@@ -42,16 +46,16 @@ const list = adminCommand({
       default: '24h',
       helpValue: '<span>',
     }),
-    limit: Flags.integer({ description: 'rows at most', min: 1, max: 5000, default: 500, helpValue: '<n>' }),
   },
-  call: (api, { user, client, resource, jti, since, limit }) =>
-    api.issuance.list({
-      query: present({ user, client, resource, jti, limit, since: parseSince(since, new Date()) }),
-    }),
-  show: ({ issuances, since, count }) => [
-    `issuances (${count}) since=${since}:`,
-    ...issuances.map((issuance) => pairs(summaryOf(issuance))),
-  ],
+  ...{ limit: 500, most: 5000, offset: false, none: 'no issuances found' },
+  list: (api) => api.issuance.list,
+  input: ({ user, client, resource, jti, since }) => ({
+    query: present({ user, client, resource, jti, since: parseSince(since, new Date()) }),
+  }),
+  heading: ({ count, since }, all) => (all ? `issuances since=${since}:` : `issuances (${count}) since=${since}:`),
+  items: ({ issuances }) => issuances,
+  whyEmpty: unknownAmong,
+  values: summaryOf,
 });
 
 const get = adminCommand({

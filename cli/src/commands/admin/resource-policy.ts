@@ -1,6 +1,7 @@
 import type { AdminClient } from '@authserver/admin-api';
 import { Flags } from '@oclif/core';
 import { adminCommand } from '../../admin-command.ts';
+import type { OperationId } from '../../operations.ts';
 import { pairs } from '../../output.ts';
 
 type Policy = AdminClient['policy'];
@@ -21,6 +22,7 @@ const clientList = (list: {
   may: string;
   /** The three commands are also known under this topic. */
   alias?: string;
+  operations: Record<'list' | 'add' | 'remove', OperationId>;
   read(policy: Policy, slug: string): Promise<Clients>;
   add(policy: Policy, slug: string, clientId: string): Promise<Clients>;
   remove(policy: Policy, slug: string, clientId: string): Promise<Clients>;
@@ -33,6 +35,7 @@ const clientList = (list: {
       summary,
       examples: [example(verb, ' --client-id <client_id>')],
       ...aliasOf(verb),
+      operations: [list.operations[verb]],
       flags: { slug, 'client-id': clientId },
       call: (api, flags) => list[verb](api.policy, flags.slug, flags['client-id']),
       show: (clients, flags) => [
@@ -45,6 +48,7 @@ const clientList = (list: {
       summary: `list the clients that may ${may}`,
       examples: [example('list')],
       ...aliasOf('list'),
+      operations: [list.operations.list],
       flags: { slug },
       call: (api, flags) => list.read(api.policy, flags.slug),
       show: (clients, flags) => [pairs({ slug: flags.slug, ...clients })],
@@ -57,6 +61,11 @@ const clientList = (list: {
 const exchange = clientList({
   topic: 'exchange',
   may: 'exchange a token of another client for a resource',
+  operations: {
+    list: 'policy.listExchangeClients',
+    add: 'policy.addExchangeClient',
+    remove: 'policy.removeExchangeClient',
+  },
   read: (policy, slug) => policy.listExchangeClients({ slug }),
   add: (policy, slug, client_id) => policy.addExchangeClient({ slug, body: { client_id } }),
   remove: (policy, slug, client_id) => policy.removeExchangeClient({ slug, client_id }),
@@ -66,6 +75,11 @@ const runtime = clientList({
   topic: 'runtime',
   may: 'act as a resource',
   alias: 'admin:resource:runtime-client',
+  operations: {
+    list: 'policy.listRuntimeClients',
+    add: 'policy.addRuntimeClient',
+    remove: 'policy.removeRuntimeClient',
+  },
   read: (policy, slug) => policy.listRuntimeClients({ slug }),
   add: (policy, slug, client_id) => policy.addRuntimeClient({ slug, body: { client_id } }),
   remove: (policy, slug, client_id) => policy.removeRuntimeClient({ slug, client_id }),
@@ -74,6 +88,7 @@ const runtime = clientList({
 const connectList = adminCommand({
   summary: 'list the URLs a connect flow for a resource may return to',
   examples: ['admin resource policy connect list --slug my-mcp'],
+  operations: ['policy.listReturnUrls'],
   flags: { slug },
   call: (api, flags) => api.policy.listReturnUrls({ slug: flags.slug }),
   show: (urls, flags) => [pairs({ slug: flags.slug, ...urls })],
@@ -82,6 +97,7 @@ const connectList = adminCommand({
 const connectAdd = adminCommand({
   summary: 'allow a return URL',
   examples: ['admin resource policy connect add --slug my-mcp --url https://app.example.com/connected'],
+  operations: ['policy.addReturnUrl'],
   flags: { slug, url },
   call: (api, flags) => api.policy.addReturnUrl({ slug: flags.slug, body: { url: flags.url } }),
   show: (urls, flags) => [`return URL added: ${pairs({ slug: flags.slug, url: flags.url, ...urls })}`],
@@ -90,6 +106,7 @@ const connectAdd = adminCommand({
 const connectRemove = adminCommand({
   summary: 'no longer allow a return URL',
   examples: ['admin resource policy connect remove --slug my-mcp --url https://app.example.com/connected'],
+  operations: ['policy.removeReturnUrl'],
   flags: { slug, url },
   call: (api, flags) => api.policy.removeReturnUrl({ slug: flags.slug, query: { url: flags.url } }),
   show: (urls, flags) => [`return URL removed: ${pairs({ slug: flags.slug, url: flags.url, ...urls })}`],

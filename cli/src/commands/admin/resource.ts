@@ -2,8 +2,9 @@ import type { AdminClient } from '@authserver/admin-api';
 import { Flags } from '@oclif/core';
 import { adminCommand } from '../../admin-command.ts';
 import { usageFailure } from '../../failure.ts';
-import { listFlag, listOf, pageFlags, present } from '../../flags.ts';
-import { pairs, rows } from '../../output.ts';
+import { listFlag, listOf, present } from '../../flags.ts';
+import { listCommand } from '../../list-command.ts';
+import { pairs } from '../../output.ts';
 import { parseScope, parseScopeMap, readScopesFile, type Scope } from '../../scopes.ts';
 
 type Resource = Awaited<ReturnType<AdminClient['resource']['get']>>;
@@ -24,6 +25,21 @@ const detailFlags = {
     allowNo: true,
   }),
 };
+
+const backendKind = {
+  options: ['mint', 'broker'] as const,
+  description: 'mint: this server issues its tokens; broker: an upstream provider does',
+};
+const brokerProvider = Flags.string({
+  description: 'upstream provider of a broker resource, by id or slug',
+  helpValue: '<id|slug>',
+});
+
+const looksLikeId = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
+
+/** The id of a provider somebody named by either. An empty name is no provider. */
+const providerIdOf = async (api: AdminClient, named: string | undefined): Promise<string | undefined> =>
+  named === undefined || named === '' || looksLikeId.test(named) ? named : (await api.provider.get({ id: named })).id;
 
 const scopeFlags = {
   scopes: Flags.string({
@@ -82,18 +98,29 @@ const summaryOf = ({ id, slug, backend_kind, broker_provider_id, uri, scopes }: 
   scopes: scopes.map(({ name, upstream }) => (upstream && upstream !== name ? `${name}->${upstream}` : name)),
 });
 
-const list = adminCommand({
+const list = listCommand({
   summary: 'list resources',
-  examples: ['admin resource list', 'admin resource list --json'],
+  examples: ['admin resource list', 'admin resource list --json', 'admin resource list --archived'],
+  operations: ['resource.list', 'provider.get'],
   flags: {
     'backend-kind': Flags.option({ options: ['mint', 'broker'] as const, description: 'only these' })(),
-    ...pageFlags(100),
+    'broker-provider': Flags.string({
+      description: 'only those of this upstream provider, by id or slug',
+      helpValue: '<id|slug>',
+    }),
+    archived: Flags.boolean({ description: 'those that were deleted and are kept for their history' }),
   },
-  call: async (api, flags) => {
-    const query = present({ backend_kind: flags['backend-kind'], limit: flags.limit, offset: flags.offset });
-    return [await api.resource.list({ query })].flat();
-  },
-  show: (resources) => rows(resources, 'no resources found', summaryOf),
+  ...{ limit: 100, most: 500, none: 'no resources found' },
+  list: (api) => api.resource.list,
+  input: async (flags, api) => ({
+    query: present({
+      backend_kind: flags['backend-kind'],
+      broker_provider_id: await providerIdOf(api, flags['broker-provider']),
+      archived: flags.archived ? ('true' as const) : undefined,
+    }),
+  }),
+  items: (resources) => [resources].flat(),
+  values: summaryOf,
 });
 
 const get = adminCommand({
@@ -109,7 +136,8 @@ const get = adminCommand({
         dpop_bound_access_tokens_required: resource.dpop_bound_access_tokens_required,
         exchange_clients: resource.policy.exchange.allowed_client_ids,
         runtime_clients: resource.policy.runtime.client_ids,
-        return_urls: resource.policy.connect.allowed_return_urls,
+        return_urls: resource.policy.connect?.allowed_return_urls,
+        archived_at: resource.archived_at,
       }),
     ].join(' '),
   ],
@@ -124,20 +152,20 @@ const create = adminCommand({
   flags: {
     slug: Flags.string({ description: 'name in URLs and on the command line', helpValue: '<slug>', required: true }),
     ...detailFlags,
-    'backend-kind': Flags.option({
-      options: ['mint', 'broker'] as const,
-      description: 'mint: this server issues its tokens',
-      default: 'mint',
-    })(),
+    'backend-kind': Flags.option({ ...backendKind, default: 'mint' })(),
+    'broker-provider': brokerProvider,
     ...scopeFlags,
     ...policyFlags,
   },
-  call: async (api, flags) =>
-    api.resource.create({
+  call: async (api, flags) => {
+    const provider = flags['broker-provider'];
+    const byId = provider !== undefined && looksLikeId.test(provider);
+    return api.resource.create({
       body: {
         slug: flags.slug,
         backend_kind: flags['backend-kind'],
         ...present({
+          [byId ? 'broker_provider_id' : 'broker_provider_slug']: provider,
           uri: flags.uri,
           display_name: flags['display-name'],
           scopes: await scopesOf(flags),
@@ -145,7 +173,8 @@ const create = adminCommand({
           dpop_bound_access_tokens_required: flags['dpop-required'],
         }),
       },
-    }),
+    });
+  },
   show: ({ id, slug }) => [`resource created: ${pairs({ id, slug })}`],
 });
 
@@ -154,10 +183,13 @@ const update = adminCommand({
   examples: [
     "admin resource update --slug my-mcp --scopes 'tools/read||Read tools' --scopes 'tools/delete||Delete tools'",
   ],
+  operations: ['resource.update', 'resource.get', 'provider.get'],
   flags: {
     ...selector,
     'new-slug': Flags.string({ description: 'another slug', helpValue: '<slug>' }),
     ...detailFlags,
+    'backend-kind': Flags.option(backendKind)(),
+    'broker-provider': brokerProvider,
     ...scopeFlags,
     'scopes-clear': Flags.boolean({
       description: 'leave no scope',
@@ -174,6 +206,8 @@ const update = adminCommand({
     const body = present({
       slug: flags['new-slug'],
       uri: flags.uri,
+      backend_kind: flags['backend-kind'],
+      broker_provider_id: await providerIdOf(api, flags['broker-provider']),
       display_name: flags['display-name'],
       scopes: flags['scopes-clear'] ? [] : await scopesOf(flags),
       policy: flags['policy-clear']
@@ -189,14 +223,24 @@ const update = adminCommand({
 });
 
 const remove = adminCommand({
-  summary: 'delete a resource, with all tokens for it',
-  examples: ['admin resource delete --slug my-mcp'],
-  flags: selector,
-  call: async (api, flags) => {
-    await api.resource.delete(selected(flags));
-    return present({ id: flags.id, slug: flags.slug });
+  summary: 'delete a resource, with all tokens for it; one with a history is archived',
+  description:
+    'A resource that tokens were issued for, or that users allowed something at, is archived: its slug and URI are free, and `get --id` still shows it. A dry run says what would end.',
+  examples: ['admin resource delete --slug my-mcp --dry-run', 'admin resource delete --slug my-mcp --cascade'],
+  flags: {
+    ...selector,
+    cascade: Flags.boolean({ description: 'delete the fronting links that begin or end at it as well' }),
   },
-  show: (deleted) => [`resource deleted: ${pairs(deleted)}`],
+  call: async (api, flags) => {
+    const end = await api.resource.delete({ ...selected(flags), query: flags.cascade ? { cascade: 'true' } : {} });
+    return { ...present({ id: flags.id, slug: flags.slug }), ...end };
+  },
+  show: ({ dependents, ...deleted }) => [
+    `resource deleted: ${pairs({
+      ...deleted,
+      links: dependents?.map(({ source_slug, target_slug }) => `${source_slug}->${target_slug}`),
+    })}`,
+  ],
 });
 
 export const resourceCommands = {

@@ -4,6 +4,7 @@ import { pairs } from '../../output.ts';
 const stats = adminCommand({
   summary: 'show counts of clients, users and tokens',
   examples: ['admin stats'],
+  operations: ['system.stats'],
   call: (api) => api.system.stats(),
   show: (counts) => [pairs(counts)],
 });
@@ -14,7 +15,7 @@ const status = adminCommand({
   call: (api) => api.system.status(),
   show: ({ subsystems, ...server }) => [
     pairs(server),
-    ...subsystems.map(({ name, status, driver }) => pairs({ subsystem: name, status, driver })),
+    ...subsystems.map(({ name, status, driver, detail }) => pairs({ subsystem: name, status, driver, detail })),
   ],
 });
 
@@ -22,10 +23,12 @@ const config = adminCommand({
   summary: 'show what is configured, without secrets',
   examples: ['admin system config', 'admin system config --json'],
   call: (api) => api.system.config(),
-  show: (sections) =>
-    Object.entries(sections).map(([section, value]) =>
+  show: ({ notices, ...sections }) => [
+    ...Object.entries(sections).map(([section, value]) =>
       typeof value === 'object' ? `${section}: ${pairs(value)}` : pairs({ [section]: value }),
     ),
+    ...notices.map((notice) => `notice: ${pairs(notice)}`),
+  ],
 });
 
 export const systemCommands = {

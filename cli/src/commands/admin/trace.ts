@@ -13,6 +13,7 @@ const trace = adminCommand({
     'A client id shows its latest steps, and discovery from their addresses in the ten minutes before each. ' +
     'Kept for a day; the oldest step comes first. Under the limit the own steps come before discovery.',
   examples: ['admin trace --reference 7K2M-QX4D', 'admin trace --client <client_id>'],
+  operations: ['trace.list'],
   flags: {
     reference: Flags.string({
       description: 'reference on the error page, or request id',

@@ -2,8 +2,9 @@ import type { AdminClient } from '@authserver/admin-api';
 import { Flags } from '@oclif/core';
 import { adminCommand } from '../../admin-command.ts';
 import { CommandFailure, exitCodes } from '../../failure.ts';
-import { forceFlag, idFlag, pageFlags, present } from '../../flags.ts';
-import { pairs, rows } from '../../output.ts';
+import { forceFlag, idFlag, present } from '../../flags.ts';
+import { listCommand } from '../../list-command.ts';
+import { pairs } from '../../output.ts';
 import { passwordFlags, readPassword } from '../../password.ts';
 
 type User = Awaited<ReturnType<AdminClient['user']['get']>>;
@@ -13,20 +14,41 @@ const emailFlag = { description: 'address the user signs in with', helpValue: '<
 const nameFlag = Flags.string({ description: 'display name', env: 'AUTHSERVER_USER_NAME', helpValue: '<name>' });
 const summaryOf = ({ id, email, role, status }: User) => ({ id, email: email ?? '', role, status });
 
-const list = adminCommand({
+const list = listCommand({
   summary: 'list users',
-  examples: ['admin user list', 'admin user list --email you@example.com'],
+  examples: ['admin user list', 'admin user list --email you@example.com', 'admin user list --q ada --status active'],
+  operations: ['user.list'],
   flags: {
+    q: Flags.string({ description: 'part of the address or the name, in any case', helpValue: '<text>' }),
     email: Flags.string({ description: 'only the user with this address', helpValue: '<email>' }),
-    ...pageFlags(1000),
+    status: Flags.option({ options: ['active', 'disabled'] as const, description: 'only these' })(),
+    role: Flags.option({ options: ['admin', 'user'] as const, description: 'only those with this role' })(),
+    provider: Flags.string({ description: 'only those whose account lives there; local is here', helpValue: '<name>' }),
   },
-  call: (api, { email, limit, offset }) => api.user.list({ query: present({ email, limit, offset }) }),
-  show: (users) => rows(users, 'no users found', summaryOf),
+  ...{ limit: 1000, most: 10_000, none: 'no users found' },
+  list: (api) => api.user.list,
+  input: ({ q, email, status, role, provider }) => ({ query: present({ q, email, status, role, provider }) }),
+  items: (users) => users,
+  values: summaryOf,
+});
+
+const tokens = listCommand({
+  summary: 'list the tokens of a user, newest first',
+  examples: ['admin user tokens --id <user_id>'],
+  operations: ['user.tokens'],
+  flags: { id: userId() },
+  ...{ limit: 50, most: 1000, none: 'no tokens found' },
+  list: (api) => api.user.tokens,
+  input: ({ id }) => ({ id }),
+  items: (answer) => answer.tokens,
+  values: (token) => token,
+  idOf: ({ jti }) => jti,
 });
 
 const get = adminCommand({
   summary: 'show a user',
   examples: ['admin user get --id <user_id>', 'admin user get --email you@example.com'],
+  operations: ['user.get', 'user.list'],
   flags: {
     id: Flags.string({ description: 'id of the user', helpValue: '<id>', exactlyOne: ['id', 'email'] }),
     email: Flags.string(emailFlag),
@@ -83,6 +105,7 @@ const update = adminCommand({
 const setPassword = adminCommand({
   summary: 'set a new password and end all sessions and tokens of a user',
   examples: ['admin user set-password --id <user_id> --password-stdin < password.txt'],
+  operations: ['user.update'],
   flags: { id: userId(), ...passwordFlags },
   call: async (api, flags) => api.user.update({ id: flags.id, body: { password: await readPassword(flags) } }),
   show: ({ id }) => [`password set: ${pairs({ id })}`],
@@ -118,6 +141,7 @@ const stateChange = (verb: 'disable' | 'enable', summary: string) =>
 
 export const userCommands = {
   'admin:user:list': list,
+  'admin:user:tokens': tokens,
   'admin:user:get': get,
   'admin:user:create': create,
   'admin:user:update': update,

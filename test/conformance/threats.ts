@@ -135,6 +135,18 @@ export const threatGroups: readonly ThreatGroup[] = [
     I14 client assertions misused`,
   ),
   group(
+    'Admin API',
+    `
+    K01 a route without a check
+    K02 the admin API on the public port
+    K03 guessing the admin key
+    K04 members that are not the caller's to set
+    K05 more than the role allows
+    K06 secrets in answers
+    K08 changes that meet, and repeated ones
+    K11 dangerous verbs`,
+  ),
+  group(
     'Parsers, limits, logs, browsers',
     `
     L01 bodies that are too large, too deep or endless

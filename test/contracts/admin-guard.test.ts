@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { createAdminApp, createAdminPlane } from '@authserver/admin';
-import { entities, type Operation, openApiDocument } from '@authserver/admin-api';
+import { entities, isChange, type Operation, openApiDocument } from '@authserver/admin-api';
 import { loadConfig } from '@authserver/config';
 import { createKeyring, keyfileStore } from '@authserver/keys';
 import { openDatabase } from '@authserver/store';
@@ -18,7 +18,8 @@ const keyStore = keyfileStore({ directory: join(tmpdir(), 'none'), algorithm: 'E
 const database = openDatabase({ dsn: 'postgres://127.0.0.1:1/none', maxConnections: 1, applicationName: 'test' });
 const app = await createAdminApp(
   createAdminPlane({
-    config: loadConfig({ env: {} }).config,
+    config: loadConfig({ env: { AUTHPLANE_ADMIN_AUTH_FAIL_MAX: '0', AUTHPLANE_ADMIN_REQUESTS_PER_SECOND: '0' } })
+      .config,
     database,
     keyStore,
     keyring: createKeyring({ store: keyStore, clock }),
@@ -43,7 +44,7 @@ const concrete = (path: string) => path.replace(/\{\w+\}/g, '019483f2-9c6e-7abc-
 const send = (method: string, url: string, headers: Record<string, string> = {}) =>
   app.inject({ method: method as 'GET', url, headers });
 
-test('every documented operation is refused without the key, before anything is read', async () => {
+test('every documented operation is refused without the key, before anything is read [threat K01]', async () => {
   assert.ok(documented.length > 40);
   for (const { method, path } of documented) {
     const name = `${method} ${path}`;
@@ -79,6 +80,28 @@ test('a malformed body, a wrong method and a query with the key say no more than
   }
 });
 
+test('no spelling of an address leads past the key [threat K01]', async () => {
+  for (const url of [
+    '//admin/clients',
+    '/admin//clients',
+    '/admin/./clients',
+    '/admin/x/../clients',
+    '/admin/x/..;/clients',
+    '/admin/ui/../clients',
+    '/admin/clients/',
+    '/admin/clients;x=1',
+    '/Admin/Clients',
+    '/admin%2fclients',
+    '/admin/%2e%2e/admin/clients',
+    '/admin/clients%00',
+    '/livez/../admin/clients',
+  ])
+    for (const authorization of [undefined, 'bearer wrong', `Bearer wrong, Bearer ${key}`]) {
+      const { statusCode } = await send('GET', url, authorization === undefined ? {} : { authorization });
+      assert.ok([400, 401, 404].includes(statusCode), `${url}: ${statusCode}`);
+    }
+});
+
 /** The paths of all routes of the app, from the tree that Fastify prints: four columns of indentation a level. */
 const routePaths = (): string[] => {
   const trail: string[] = [];
@@ -103,11 +126,11 @@ test('what needs no key is the list we know, and everything else is documented',
 
 test('every change names its audit action, and every action is in the catalogue', () => {
   const operations = Object.entries(entities).flatMap(([entity, row]) =>
-    Object.entries<Operation>(row.operations).map(([verb, operation]) => ({ name: `${entity}.${verb}`, ...operation })),
+    Object.entries<Operation>(row.operations).map(([verb, operation]) => ({ name: `${entity}.${verb}`, operation })),
   );
-  for (const { name, method, audit } of operations) {
-    assert.equal(audit !== undefined, method !== 'GET', `${name} is a ${method}`);
-    for (const action of [audit ?? []].flat()) assert.ok(action in auditActions, `${name}: ${action}`);
+  for (const { name, operation } of operations) {
+    assert.equal(operation.audit !== undefined, isChange(operation), `${name} is a ${operation.method}`);
+    for (const action of [operation.audit ?? []].flat()) assert.ok(action in auditActions, `${name}: ${action}`);
   }
 });
 

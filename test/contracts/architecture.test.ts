@@ -96,12 +96,17 @@ test('a workspace imports only those below it', () => {
 
 /** Where in a workspace another one may appear. */
 const onlyIn: [workspace: string, imported: RegExp, places: RegExp, why: string][] = [
-  ['cli', /^@authserver\/(token|admin|keys)$/, /^cli\/src\/serve\//, 'a service only to serve it'],
+  [
+    'cli',
+    /^@authserver\/(token|admin|keys)$/,
+    /^cli\/src\/(serve|doctor)\//,
+    'a service only to serve it, and to look at its keys',
+  ],
   [
     'cli',
     /^@authserver\/store$/,
-    /^cli\/src\/(serve\/|commands\/(migrate|purge)\.ts$)/,
-    'the store to migrate and purge',
+    /^cli\/src\/(serve\/|doctor\/|commands\/(migrate|purge)\.ts$)/,
+    'the store to migrate, to purge and to look at it',
   ],
   ['test', /^@authserver\/(token|admin)$/, /^test\/(support|contracts|bench)\//, 'features speak HTTP'],
 ];

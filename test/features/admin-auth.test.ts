@@ -70,7 +70,7 @@ test('the key is not looked for in the query, in a cookie or in other headers', 
     );
 });
 
-test('without the key nothing is changed and no id is told from another', async () => {
+test('without the key nothing is changed and no id is told from another [threat K01]', async () => {
   const client = await server.client();
   const noKey = { authorization: undefined };
   for (const [method, path, body] of [

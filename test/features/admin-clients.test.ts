@@ -121,7 +121,8 @@ const refusals: Record<string, [body: unknown, detail: RegExp]> = {
   'an empty list of grants': [{ ...web, grant_types: [] }, /grant_types/],
   'the implicit response type': [{ ...web, response_types: ['token'] }, /response_types/],
   'a secret of its own choice': [{ ...web, client_secret: 'x'.repeat(40) }, /client_secret/],
-  'an id of its own choice': [{ ...web, client_id: 'me' }, /client_id/],
+  'an id that has to be encoded': [{ ...web, client_id: 'me and you' }, /client_id/],
+  'an id that looks like a metadata document': [{ ...web, client_id: 'https://app.example.com/c' }, /client_id/],
 };
 for (const [name, [body, detail]] of Object.entries(refusals))
   test(`${name} is refused`, async () => {
@@ -156,7 +157,16 @@ test('a list is filtered by status and source, paged, and says how many there ar
   assert.deepEqual(page.body, JSON.parse(JSON.stringify(all.slice(1, 3))));
   assert.equal(page.headers.get('x-total-count'), String(all.length));
   assert.deepEqual((await server.adminRequest('GET', `/admin/clients?offset=${all.length}`)).body, []);
-  for (const query of ['limit=0', 'limit=-1', 'limit=x', 'limit=1.5', 'offset=-1', 'status=gone', 'source=me', 'q=x'])
+  for (const query of [
+    'limit=0',
+    'limit=-1',
+    'limit=x',
+    'limit=1.5',
+    'offset=-1',
+    'status=gone',
+    'source=me',
+    'colour=x',
+  ])
     refused(await server.adminRequest('GET', `/admin/clients?${query}`), 'invalid_request');
 });
 

@@ -2,11 +2,17 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { nothing, refused, traceOf } from '../support/admin-answers.ts';
 import { soon, startAuthServer } from '../support/auth-server.ts';
+import { newProvider } from '../support/brokering.ts';
 import { ok } from '../support/test-app.ts';
 
 const server = await startAuthServer({ admin: true, pods: 2 });
 const { admin } = server;
 const user = await server.user();
+const brokerResource = async () => {
+  const { id: broker_provider_id } = await newProvider(server);
+  const slug = `broker-${crypto.randomUUID().slice(0, 8)}`;
+  return admin.resource.create({ body: { slug, backend_kind: 'broker', broker_provider_id } });
+};
 const confidential = { authMethod: 'client_secret_basic' as const, grantTypes: ['client_credentials' as const] };
 
 /** The three lists of a policy as their own routes show them. */
@@ -40,8 +46,11 @@ const lists = {
 for (const [path, list] of Object.entries(lists)) {
   const at = (slug: string) => `/admin/resources/${slug}/policy/${path}`;
 
+  /** Only what is behind a broker resource has something to connect. */
+  const resource = () => (path.startsWith('connect') ? brokerResource() : server.resource());
+
   test(`${path}: adding and removing answer with the whole list, again and again`, async () => {
-    const { slug } = await server.resource();
+    const { slug } = await resource();
     const [a, b] = [await list.item(), await list.item()];
     const add = (item: string) => server.adminRequest('POST', at(slug), list.body(item));
     const remove = (item: string) => server.adminRequest('DELETE', at(slug) + list.remove(item));
@@ -60,7 +69,7 @@ for (const [path, list] of Object.entries(lists)) {
   });
 
   test(`${path}: only what changes something is recorded, once, with before and after`, async () => {
-    const { id, slug } = await server.resource();
+    const { id, slug } = await resource();
     const item = await list.item();
     const add = () => server.adminRequest('POST', at(slug), list.body(item));
     const remove = () => server.adminRequest('DELETE', at(slug) + list.remove(item));
@@ -86,7 +95,7 @@ for (const [path, list] of Object.entries(lists)) {
   });
 
   test(`${path}: what is not a member is refused`, async () => {
-    const { slug } = await server.resource();
+    const { slug } = await resource();
     const trace = await traceOf(server, async () => {
       for (const body of [{}, { ...list.body(await list.item()), more: 1 }, list.body(''), [], 'x', undefined])
         refused(await server.adminRequest('POST', at(slug), body && JSON.stringify(body)), 'invalid_request');
@@ -114,7 +123,7 @@ test('a client nobody knows is not added; one that was deleted can still be remo
 });
 
 test('a return URL is an exact http(s) URL, or localhost with any port', async () => {
-  const { slug } = await server.resource();
+  const { slug } = await brokerResource();
   const add = (url: string) =>
     server.adminRequest('POST', `/admin/resources/${slug}/policy/connect/allowed-return-urls`, { url });
   for (const url of ['https://a.example/cb', 'http://localhost:', 'https://127.0.0.1:', 'http://localhost:3000/cb'])
@@ -124,7 +133,7 @@ test('a return URL is an exact http(s) URL, or localhost with any port', async (
 });
 
 test('removing a return URL says which', async () => {
-  const { slug } = await server.resource();
+  const { slug } = await brokerResource();
   const path = `/admin/resources/${slug}/policy/connect/allowed-return-urls`;
   for (const query of ['', '?uri=https://a.example/', '?url=a&url=b'])
     refused(await server.adminRequest('DELETE', path + query), 'invalid_request');
@@ -146,7 +155,8 @@ test('clients added to a list at the same time do not overwrite each other', asy
 
 test('changing one list leaves the other two', async () => {
   const { clientId: client_id } = await server.client();
-  const { slug } = await server.resource({ runtimeClients: [client_id] });
+  const { slug } = await brokerResource();
+  await admin.policy.addRuntimeClient({ slug, body: { client_id } });
   await admin.policy.addExchangeClient({ slug, body: { client_id } });
   await admin.policy.addReturnUrl({ slug, body: { url: 'https://a.example/' } });
   const { policy } = await admin.resource.get({ id: slug });
@@ -155,6 +165,39 @@ test('changing one list leaves the other two', async () => {
     runtime: { client_ids: [client_id] },
     connect: { allowed_return_urls: ['https://a.example/'] },
   });
+});
+
+test('a mint resource has no connect policy, neither in its own routes nor in the whole policy', async () => {
+  const { id, slug } = await server.resource();
+  const path = `/admin/resources/${slug}/policy/connect/allowed-return-urls`;
+  const url = 'https://a.example/';
+  for (const [method, address, body] of [
+    ['GET', path, undefined],
+    ['POST', path, { url }],
+    ['DELETE', `${path}?url=${url}`, undefined],
+  ] as const)
+    assert.match(refused(await server.adminRequest(method, address, body), 'invalid_request'), /mint/);
+  const policy = { connect: { allowed_return_urls: [url] } };
+  const empty = { exchange: { allowed_client_ids: [] }, runtime: { client_ids: [] } };
+  assert.deepEqual((await admin.resource.update({ id, body: { policy } })).policy, empty);
+  const kept = await server.sql('select policy from resources where id = $1', [id]);
+  assert.ok(!JSON.stringify(kept).includes(url));
+});
+
+test('what is put on and taken off the exchange list is counted', async () => {
+  const { slug } = await server.resource();
+  const { clientId: client_id } = await server.client();
+  const count = async (op: string) => {
+    const text = await (await fetch(`${server.adminUrl}/metrics`)).text();
+    return Number(new RegExp(`authplane_allowlist_ops_total\\{op="${op}"\\} (\\d+)`).exec(text)?.[1] ?? 0);
+  };
+  const [added, removed] = [await count('add'), await count('remove')];
+  for (let n = 0; n < 2; n += 1) await admin.policy.addExchangeClient({ slug, body: { client_id } });
+  await admin.policy.addRuntimeClient({ slug, body: { client_id } });
+  await admin.policy.removeExchangeClient({ slug, client_id, query: { dry_run: 'true' } });
+  assert.deepEqual([await count('add'), await count('remove')], [added + 1, removed]);
+  await admin.policy.removeExchangeClient({ slug, client_id });
+  assert.equal(await count('remove'), removed + 1);
 });
 
 test('a client may introspect for a resource from the moment it is listed until it is not, on both pods', async () => {

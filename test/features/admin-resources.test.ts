@@ -36,11 +36,7 @@ test('a resource is made, read by id and by slug, and known to both pods', async
       { name: 'tools/read', description: 'Read tools', upstream: '', default: true },
       { name: 'tools/write', description: '', upstream: '', default: false },
     ],
-    policy: {
-      exchange: { allowed_client_ids: [] },
-      runtime: { client_ids: [] },
-      connect: { allowed_return_urls: [] },
-    },
+    policy: { exchange: { allowed_client_ids: [] }, runtime: { client_ids: [] } },
     dpop_bound_access_tokens_required: false,
   });
   assert.equal(created_at, updated_at);
@@ -67,7 +63,24 @@ const refusals: Record<string, [body: (slug: string) => object, detail: RegExp]>
   'scopes that are strings': [(slug) => ({ slug, scopes: ['a'] }), /scopes/],
   'a policy with a member we do not know': [(slug) => ({ slug, policy: { exchnge: {} } }), /exchnge/],
   'a policy with a client nobody knows': [(slug) => ({ slug, policy: { runtime: { client_ids: ['no'] } } }), /no\b/],
-  'a broker resource': [(slug) => ({ slug, backend_kind: 'broker' }), /not available/],
+  'a broker resource without a provider': [(slug) => ({ slug, backend_kind: 'broker' }), /^broker_provider_id/],
+  'a broker resource of nobody': [
+    (slug) => ({ slug, backend_kind: 'broker', broker_provider_id: 'nobody' }),
+    /^broker_provider_id: there is no provider/,
+  ],
+  'a broker resource of nobody, by slug': [
+    (slug) => ({ slug, backend_kind: 'broker', broker_provider_slug: 'nobody' }),
+    /^broker_provider_slug: there is no provider/,
+  ],
+  'a mint resource with a provider': [
+    (slug) => ({ slug, broker_provider_id: 'x' }),
+    /^broker_provider_id: must be empty/,
+  ],
+  'a mint resource with a provider, by slug': [
+    (slug) => ({ slug, broker_provider_slug: 'x' }),
+    /^broker_provider_slug: must be empty/,
+  ],
+  'another kind': [(slug) => ({ slug, backend_kind: 'vault' }), /^backend_kind/],
   'an id of its own choice': [(slug) => ({ slug, id: crypto.randomUUID() }), /id/],
 };
 for (const [name, [body, detail]] of Object.entries(refusals))

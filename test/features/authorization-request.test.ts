@@ -95,16 +95,6 @@ test('a client that may not use codes is unauthorized_client (RFC 6749 §4.1.2.1
   deniedByRedirect(await machine.start(), machine, 'unauthorized_client', server.issuer);
 });
 
-test('a broker resource has no tokens of ours: invalid_target (RFC 8707 §2)', async () => {
-  const broker = await server.resource();
-  await server.change('resource', broker.id, async (tx) => {
-    const held = await tx.resources.find(broker.id);
-    assert.ok(held);
-    await tx.resources.update({ ...held, backendKind: 'broker' });
-  });
-  deniedByRedirect(await app.start({ resource: broker.uri }), app, 'invalid_target', server.issuer);
-});
-
 test('who asks or where to is wrong: only a page says so (RFC 6749 §4.1.2.1) [O21-12 MCP-17]', async () => {
   deniedByPage(await app.start({ client_id: undefined }));
   deniedByPage(await app.start({ client_id: 'client_nobody' }));

@@ -119,10 +119,33 @@ test('the key is not taken along by a redirect', async () => {
   assert.deepEqual(seen, []);
 });
 
-test('an unknown command says so; a group alone shows its commands', async () => {
-  const { code, stderr } = await runCli(['admin', 'clients', 'list'], withKey);
-  assert.equal(code, 2);
-  assert.match(stderr, /clients/);
+/** What is mistyped before there is a command, and what was meant. */
+const mistyped: [line: string, detail: string][] = [
+  ['admin clients list', 'there is no command admin clients; did you mean: authserver admin client? (see --help)'],
+  ['admin clients --help', 'there is no command admin clients; did you mean: authserver admin client? (see --help)'],
+  [
+    'admin client lst',
+    'there is no command admin client lst; did you mean: authserver admin client list? (see --help)',
+  ],
+  [
+    'admin:client:lst',
+    'there is no command admin client lst; did you mean: authserver admin client list? (see --help)',
+  ],
+  ['srve', 'there is no command srve; did you mean: authserver serve? (see --help)'],
+  ['something', 'there is no command something (see --help)'],
+  ['help something', 'there is no command something (see --help)'],
+  ['--config x', 'a command comes before its flags (see --help)'],
+];
+for (const [line, detail] of mistyped)
+  test(`"${line}" is a usage error that says what was meant, also as JSON`, async () => {
+    assert.equal(failedWith(await runCli(line.split(' '), withKey), 2), detail);
+    for (const json of [['--json'], ['--output', 'json'], ['-o=json']]) {
+      const { code, stdout, stderr } = await runCli([...line.split(' '), ...json], withKey);
+      assert.deepEqual([code, JSON.parse(stdout), stderr], [2, { error: { code: 'usage', detail } }, '']);
+    }
+  });
+
+test('a group alone shows its commands', async () => {
   const help = await runCli(['admin', 'client'], withKey);
   assert.equal(help.code, 0);
   assert.match(help.stdout, /rotate-secret/);

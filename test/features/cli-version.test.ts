@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { execFile } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { promisify } from 'node:util';
@@ -32,13 +32,14 @@ for (const [shell, check] of Object.entries({
     for (const word of ['rotate-secret', 'issuance', 'password-stdin', 'approved_redirects'])
       assert.ok(stdout.includes(word), word);
     const [program = '', flag = ''] = check;
-    const parsing = promisify(execFile)(program, [flag], { cwd });
-    parsing.child.stdin?.on('error', () => {});
-    parsing.child.stdin?.end(stdout);
-    await parsing.catch((error: NodeJS.ErrnoException & { stderr?: string }) => {
-      if (error.code !== 'ENOENT') assert.fail(error.stderr ?? error.message);
-      t.diagnostic(`${shell} is not installed here: its grammar was not checked`);
-    });
+    const file = join(cwd, `completion.${shell}`);
+    await writeFile(file, stdout);
+    await promisify(execFile)(program, [flag, file], { cwd }).catch(
+      (error: NodeJS.ErrnoException & { stderr?: string }) => {
+        if (error.code !== 'ENOENT') assert.fail(error.stderr ?? error.message);
+        t.diagnostic(`${shell} is not installed here: its grammar was not checked`);
+      },
+    );
   });
 
 test('bash completes commands, flags and the values of a flag', async () => {
@@ -46,6 +47,7 @@ test('bash completes commands, flags and the values of a flag', async () => {
   const complete = async (...words: string[]) => {
     const ask = `${script}
 COMP_WORDS=(${words.map((word) => `'${word}'`).join(' ')}); COMP_CWORD=${words.length - 1}
+COMP_LINE='${words.join(' ')}'; COMP_POINT=\${#COMP_LINE}
 "$(complete -p authserver | sed -E 's/.*-F ([^ ]+).*/\\1/')"; printf '%s\\n' "\${COMPREPLY[@]}"`;
     const { stdout } = await promisify(execFile)('bash', ['--norc', '-c', ask], { cwd });
     return stdout.split('\n').filter((word) => word !== '');

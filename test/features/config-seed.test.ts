@@ -27,17 +27,18 @@ const world = async (t: TestContext) => {
   t.after(drop);
   const directory = await emptyDirectory();
   const [token = 0, admin = 0, internal = 0] = await freePorts(3);
-  const options = async (resources: unknown, env: Record<string, string> = {}) => {
+  const options = async (content: unknown, env: Record<string, string> = {}) => {
     const file = join(directory, 'config.yaml');
-    await writeFile(file, JSON.stringify(resources === undefined ? {} : { resources }));
+    await writeFile(file, JSON.stringify(Array.isArray(content) ? { resources: content } : (content ?? {})));
     const settings = { STORAGE_DRIVER: 'postgres', STORAGE_POSTGRES_DSN: dsn, CONFIG: file, ...env };
     return { directory, ports: { token, admin, internal }, env: settings };
   };
   return {
-    start: async (resources: unknown, env?: Record<string, string>) => startServer(await options(resources, env)),
+    /** With these resources, or with a whole configuration. */
+    start: async (content: unknown, env?: Record<string, string>) => startServer(await options(content, env)),
     /** Starts what must not come up; returns what it says. */
-    refuse: async (resources: unknown, env?: Record<string, string>): Promise<string> => {
-      const server = await launchServer(await options(resources, env));
+    refuse: async (content: unknown, env?: Record<string, string>): Promise<string> => {
+      const server = await launchServer(await options(content, env));
       assert.deepEqual(await server.process.ended(), { code: 1, signal: null });
       assert.equal(server.process.stdout(), '');
       assert.doesNotMatch(server.process.stderr(), /^ {4}at /m, 'no stack trace');
@@ -113,6 +114,83 @@ test('AUTHPLANE_RESOURCE_URI and AUTHPLANE_RESOURCE_SCOPES are one resource', as
     made,
   );
 });
+
+const provider = {
+  slug: 'github',
+  display_name: 'GitHub',
+  protocol: 'oauth',
+  config_data: {
+    client_id: 'id-at-github',
+    client_secret_ref: 'CONNECTOR_GITHUB_SECRET',
+    authorize_url: 'https://github.com/login/oauth/authorize',
+    token_url: 'https://github.com/login/oauth/access_token',
+  },
+};
+const behind = { slug: 'repos', backend_kind: 'broker', broker_provider_slug: 'github', scopes: [{ name: 'repo' }] };
+
+test('providers of the configuration come before the resources that need them, and are never updated', async (t) => {
+  const { start, sql } = await world(t);
+  const first = await start({ resources: [behind], broker_providers: [provider] });
+  assert.doesNotMatch(first.process.stderr() + first.process.stdout(), /without effect.*broker_providers/);
+  const [made] = await first.admin<Record<string, unknown>[]>(['provider', 'list']);
+  assert.deepEqual(made?.config_data, provider.config_data);
+  const [resource] = await first.admin<{ broker_provider_id: string }[]>(['resource', 'list']);
+  assert.equal(resource?.broker_provider_id, made?.id);
+  assert.deepEqual(await sql('select action, actor_id from audit_events order by id'), [
+    { action: 'broker_provider.created', actor_id: 'config' },
+    { action: 'resource.created', actor_id: 'config' },
+  ]);
+  await first.stop();
+
+  const env = { BROKER_PROVIDER_SLUG: 'github', BROKER_PROVIDER_CLIENT_ID: 'other', BROKER_PROVIDER_DISPLAY_NAME: 'X' };
+  const second = await start({ resources: [behind], broker_providers: [provider] }, env);
+  assert.deepEqual(await second.admin(['provider', 'list']), [made]);
+});
+
+test('AUTHPLANE_BROKER_PROVIDER_* is one provider', async (t) => {
+  const { start } = await world(t);
+  const server = await start(undefined, {
+    BROKER_PROVIDER_SLUG: 'github',
+    BROKER_PROVIDER_CLIENT_ID: 'id-at-github',
+    BROKER_PROVIDER_CLIENT_SECRET_ENV: 'CONNECTOR_GITHUB_SECRET',
+    BROKER_PROVIDER_AUTHORIZE_URL: provider.config_data.authorize_url,
+    BROKER_PROVIDER_TOKEN_URL: provider.config_data.token_url,
+  });
+  const [made] = await server.admin<Record<string, unknown>[]>(['provider', 'list']);
+  const { slug, display_name, protocol, config_data } = made ?? {};
+  assert.deepEqual({ slug, display_name, protocol, config_data }, { ...provider, display_name: 'github' });
+});
+
+const brokenProviders: Record<string, [content: object, told: RegExp]> = {
+  'a provider that lacks what its protocol needs': [
+    { broker_providers: [{ ...provider, config_data: { client_id: 'x' } }] },
+    /provider github of the configuration: .*config_data\.token_url/,
+  ],
+  'a provider with a secret written out': [
+    { broker_providers: [{ ...provider, config_data: { ...provider.config_data, client_secret: 'canary-22' } }] },
+    /client_secret must not be written here/,
+  ],
+  'a broker resource of nobody': [
+    { resources: [{ ...behind, broker_provider_slug: 'gitlab' }] },
+    /resource repos of the configuration: .*gitlab/,
+  ],
+  'a broker resource without a provider': [
+    { resources: [{ slug: 'repos', backend_kind: 'broker' }] },
+    /resources\[1\]\.broker_provider_slug: is required/,
+  ],
+};
+for (const [name, [content, told]] of Object.entries(brokenProviders))
+  test(`${name} refuses to start, and seeds nothing of the others`, async (t) => {
+    const { refuse, sql } = await world(t);
+    const { broker_providers = [], resources = [] } = content as Record<string, object[]>;
+    const stderr = await refuse({
+      broker_providers: [{ ...provider, slug: 'innocent' }, ...broker_providers],
+      resources: [{ slug: 'innocent' }, ...resources],
+    });
+    assert.match(stderr, told);
+    assert.doesNotMatch(stderr, /canary-22/);
+    assert.deepEqual(await sql('select 1 from broker_providers union all select 1 from resources'), []);
+  });
 
 test('two servers that start at once seed once', async (t) => {
   const { dsn, drop } = await createDatabase();

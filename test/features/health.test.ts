@@ -28,7 +28,7 @@ test('a pod that drains is alive and not ready', async () => {
   assert.equal((await fetch(`${leaving.issuer}/livez`)).status, 200);
 });
 
-test('metrics are not on the public port', async () => {
+test('neither metrics nor the admin API are on the public port [threat K02]', async () => {
   for (const path of ['/metrics', '/admin/clients', '/admin/ui/'])
     assert.equal((await fetch(`${server.issuer}${path}`)).status, 404);
 });

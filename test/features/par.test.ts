@@ -4,6 +4,7 @@ import { test } from 'node:test';
 import * as oauth from 'oauth4webapi';
 import { type AuthServer, startAuthServer } from '../support/auth-server.ts';
 import { type Page, TestBrowser } from '../support/browser.ts';
+import { purgeNow } from '../support/purge.ts';
 import {
   answerConsent,
   denied,
@@ -222,8 +223,7 @@ test('it expires; but a person whose browser came in time may take theirs [R9126
   server.clock.advance(700);
   const left = await rows();
   assert.ok(left > 0);
-  assert.equal(await server.store.pushedRequests.deleteExpired(server.clock.now(), 2), 2);
-  await server.store.pushedRequests.deleteExpired(server.clock.now(), 1000);
+  await purgeNow(server, ['sessions']);
   assert.equal(await rows(), 0);
 });
 

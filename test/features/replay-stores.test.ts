@@ -10,14 +10,13 @@ import {
   attemptsWithFallback,
   createRateLimiter,
   deleteExpiredAttempts,
-  deleteExpiredClaims,
   openRedis,
   type RedisConnection,
   type SingleUse,
   singleUseInPostgres,
   singleUseInRedis,
 } from '@authserver/replay';
-import { openDatabase } from '@authserver/store';
+import { openDatabase, shortLived } from '@authserver/store';
 import { createDatabase } from '../support/database.ts';
 import { redis as findRedis } from '../support/services.ts';
 
@@ -245,17 +244,20 @@ test('PostgreSQL: a full queue and a lost database refuse at once, and claims go
   assert.equal(await flaky.claim('dpop_proof', name(), soon(60_000)), true);
 });
 
+const deleteClaims = async (now: Date, limit: number) =>
+  (await shortLived.dpopProofs.deleteSome(database, { now, limit })).deleted;
+
 test('PostgreSQL: what is over is deleted in small numbers, and what is not stays', async () => {
   await database.query('test_clear', 'delete from single_use');
   await Promise.all(Array.from({ length: 30 }, () => stores[0]?.[1][0].claim('dpop_proof', name(), soon(2_000))));
   const kept = name();
   await stores[0]?.[1][0].claim('dpop_proof', kept, soon(600_000));
-  assert.equal(await deleteExpiredClaims(database, soon(30_000), 20), 0, 'the clocks of pods differ');
+  assert.equal(await deleteClaims(soon(30_000), 20), 0, 'the clocks of pods differ');
   assert.deepEqual(
     [
-      await deleteExpiredClaims(database, soon(120_000), 20),
-      await deleteExpiredClaims(database, soon(120_000), 20),
-      await deleteExpiredClaims(database, soon(120_000), 20),
+      await deleteClaims(soon(120_000), 20),
+      await deleteClaims(soon(120_000), 20),
+      await deleteClaims(soon(120_000), 20),
     ],
     [20, 10, 0],
   );

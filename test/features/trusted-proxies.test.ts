@@ -10,7 +10,7 @@ const recordedAddress = async (server: AuthServer, headers: Record<string, strin
   const login = await browser.get(`${server.issuer}/login`);
   await browser.post(`${server.issuer}/login`, {
     csrf_token: login.field('csrf_token'),
-    email: 'nobody@example.com',
+    email: `nobody-${crypto.randomUUID()}@example.com`, // failures at one account are counted together
     password: 'wrong',
   });
   const [event] = await server.sql(

@@ -35,6 +35,8 @@ const bounds: Readonly<Record<string, Bound>> = {
     because:
       'refusals that name a known client or person are recorded; rate limits bound them, and retention ends them',
   },
+  audit_chain: { atMost: ({ requests }) => requests, because: 'the hash of each of them' },
+  audit_days: { atMost: () => 2, because: 'a day has begun' },
   login_attempts: {
     atMost: ({ requests }) => requests,
     because: 'failed sign-ins are counted by account and address, up to rate_limit.max_tracked_identities',

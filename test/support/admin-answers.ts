@@ -14,6 +14,7 @@ const statuses = {
   unsupported_media_type: 415,
   unprocessable: 422,
   too_many_requests: 429,
+  upstream_failed: 502,
 } as const;
 
 /** Asserts a refusal of the admin API as it looks on the wire (RFC 9457), and returns its `detail`. */

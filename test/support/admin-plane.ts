@@ -8,11 +8,11 @@ export type AdminPlane = { url: string; key: string; client: AdminClient; servic
 
 /** Starts the control plane on `admin.address` with a key of its own, and a client of its API. */
 export const startAdminPlane = async (
-  options: Pick<AdminServiceOptions, 'config' | 'dsn' | 'keyStore' | 'keyring' | 'clock'> & {
+  options: Pick<AdminServiceOptions, 'config' | 'dsn' | 'keyStore' | 'keyring' | 'clock' | 'resolveHost'> & {
     key?: string | undefined;
   },
 ): Promise<AdminPlane> => {
-  const key = options.key ?? randomBytes(32).toString('base64url');
+  const key = options.key ?? `key_${randomBytes(32).toString('base64url')}`; // a leading "-" would look like a flag
   const { level } = options.config.observability.logging;
   const service = await startAdminService({
     ...options,
@@ -22,10 +22,15 @@ export const startAdminPlane = async (
   });
   const url = `http://localhost:${service.port}`;
   const client = createAdminClient({
-    transport: async ({ method, path, query, body, headers }) => {
+    transport: async ({ method, path, query, body, headers, stream }) => {
       const search = query ? `?${new URLSearchParams(query)}` : '';
+      if (stream) {
+        const response = await fetch(`${url}${path}${search}`, { headers: { authorization: `Bearer ${key}` } });
+        if (response.ok && response.body) return { status: response.status, body: undefined, chunks: response.body };
+        return { status: response.status, body: await response.json() };
+      }
       const answer = await askAdmin({ url, key }, method, `${path}${search}`, body, headers);
-      return { status: answer.status, body: answer.body };
+      return { status: answer.status, headers: Object.fromEntries(answer.headers), body: answer.body };
     },
   });
   return { url, key, client, service };

@@ -54,6 +54,8 @@ const roomyLimits = {
   RATE_LIMIT_AUTH_FAIL_MAX: '10000',
   DCR_RATE_LIMIT: '100000',
   DCR_RATE_LIMIT_BURST: '100000',
+  ADMIN_REQUESTS_PER_SECOND: '0',
+  ADMIN_AUTH_FAIL_MAX: '10000',
 };
 
 const sessionSecret = 'a session secret of the tests, long enough';
@@ -115,9 +117,18 @@ const startAdmin = async (
     STORAGE_POSTGRES_DSN: dsn,
     SIGNING_KEY_PATH: join(directory, 'keys'),
     LOG_LEVEL: 'error',
+    PURGE_INTERVAL: '0', // a test deletes when it means to
+    ...roomyLimits,
     ...options.env,
   });
-  return startAdminPlane({ config, dsn, ...(await openKeys(config, clock)), clock, key });
+  return startAdminPlane({
+    config,
+    dsn,
+    ...(await openKeys(config, clock)),
+    clock,
+    key,
+    resolveHost: options.hosts && (async (name) => options.hosts?.(name) ?? []),
+  });
 };
 
 const startPods = async (options: StartOptions, dsn: string, directory: string, clock: TestClock): Promise<Pod[]> => {

@@ -32,6 +32,7 @@ export const cleanEnvironment = (more: Record<string, string> = {}): NodeJS.Proc
   ...Object.fromEntries(
     Object.entries(process.env).filter(([name]) => !/^(AUTHPLANE_|AUTHSERVER_|NODE_TEST|npm_|INIT_CWD)/.test(name)),
   ),
+  XDG_CONFIG_HOME: '/nowhere', // the servers of whoever runs the tests are not theirs
   ...more,
 });
 

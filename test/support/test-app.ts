@@ -186,7 +186,8 @@ export const postForm = async (url: string, form: Form, headers: Record<string, 
 
 export const read = async (response: Response): Promise<Answer> => {
   const text = await response.text();
-  const json = response.headers.get('content-type')?.includes('json');
+  // Lines of JSON are text: they are read one by one.
+  const json = /[/+]json/.test(response.headers.get('content-type') ?? '');
   return { status: response.status, headers: response.headers, body: json && text ? JSON.parse(text) : { text } };
 };
 

@@ -10,6 +10,7 @@ import { after, before, test } from 'node:test';
 import { promisify } from 'node:util';
 import { startAuthServer } from '../support/auth-server.ts';
 import { runCli } from '../support/command-line.ts';
+import { findProgram } from '../support/programs.ts';
 import { cleanEnvironment, cliFile, emptyDirectory, freePorts } from '../support/server-process.ts';
 
 const server = await startAuthServer({ admin: true });
@@ -163,9 +164,9 @@ test('bash completes names, beside commands, flags and fixed values', async () =
   untouched();
 });
 
-const has = (shell: string) => (spawnSync(shell, ['-c', 'exit']).status === 0 ? false : `there is no ${shell} here`);
+const has = async (shell: string) => ((await findProgram([shell], [shell])) ? false : `there is no ${shell} here`);
 
-test('fish completes names', { skip: has('fish') }, async () => {
+test('fish completes names', { skip: await has('fish') }, async () => {
   const inFish = async (line: string): Promise<string[]> => {
     const script = `authserver completion fish | source; complete -C '${line}'`;
     const { stdout } = await promisify(execFile)('fish', ['--no-config', '-c', script], {
@@ -186,7 +187,8 @@ test('fish completes names', { skip: has('fish') }, async () => {
 });
 
 test('zsh completes names', {
-  skip: has('zsh') || (has('script') && 'there is no script(1), so no terminal'),
+  skip:
+    (await has('zsh')) || (spawnSync('script', ['--version']).status !== 0 && 'there is no script(1), so no terminal'),
 }, async () => {
   /** Types at a zsh, presses tab, and says what the line became. */
   const inZsh = async (typed: string): Promise<string> => {

@@ -24,6 +24,27 @@ const resource = await server.resource();
 const app = await server.client();
 const key = await DpopKey.create(server);
 
+test('a used client assertion is remembered beyond its end, for pods whose clocks are behind (RFC 7523 §3)', async () => {
+  const signing = await newClientKey();
+  const { client_id } = await registered(server, {
+    token_endpoint_auth_method: 'private_key_jwt',
+    grant_types: ['client_credentials'],
+    jwks: { keys: [signing.jwk] },
+  });
+  const claims = { jti: randomUUID(), exp: Math.floor(server.clock.now().getTime() / 1000) + 60 };
+  denied(await askWith(server, await signAssertion(server, client_id, signing, { claims })), 'invalid_scope');
+  const store = openRedis({ url: found.href, issuer: server.issuer, onLost: () => {}, onBack: () => {} });
+  after(() => store.close());
+  const keyOf = createHash('sha256')
+    .update(JSON.stringify([client_id, claims.jti]))
+    .digest('base64url');
+  const left = await store.run('replay', async (client) => {
+    if (client.status !== 'ready') await once(client, 'ready');
+    return client.pttl(`${store.prefix}once:client_assertion:${keyOf}`);
+  });
+  assert.ok(left > 120_000, `${left} ms`);
+});
+
 test('of fifty uses of one proof over two pods, one succeeds, and PostgreSQL hears nothing [R9449-11] [threat E01]', async () => {
   const machine = await server.client({
     authMethod: 'client_secret_basic',
@@ -55,25 +76,4 @@ test('while Redis is away a proof is refused with 503 and nothing is spent; a be
     assert.ok(tries < 100, 'Redis is back, and still nothing is served');
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-});
-
-test('a used client assertion is remembered beyond its end, for pods whose clocks are behind (RFC 7523 §3)', async () => {
-  const signing = await newClientKey();
-  const { client_id } = await registered(server, {
-    token_endpoint_auth_method: 'private_key_jwt',
-    grant_types: ['client_credentials'],
-    jwks: { keys: [signing.jwk] },
-  });
-  const claims = { jti: randomUUID(), exp: Math.floor(server.clock.now().getTime() / 1000) + 60 };
-  denied(await askWith(server, await signAssertion(server, client_id, signing, { claims })), 'invalid_scope');
-  const store = openRedis({ url: found.href, issuer: server.issuer, onLost: () => {}, onBack: () => {} });
-  after(() => store.close());
-  const keyOf = createHash('sha256')
-    .update(JSON.stringify([client_id, claims.jti]))
-    .digest('base64url');
-  const left = await store.run('replay', async (client) => {
-    if (client.status !== 'ready') await once(client, 'ready');
-    return client.pttl(`${store.prefix}once:client_assertion:${keyOf}`);
-  });
-  assert.ok(left > 120_000, `${left} ms`);
 });

@@ -59,6 +59,9 @@ const everyPackage = [
   'keys',
   'http',
   'admin-api',
+  'boot',
+  'encryption',
+  'vault',
 ];
 const mayImport: Record<string, readonly string[]> = {
   oauth: [],
@@ -68,9 +71,12 @@ const mayImport: Record<string, readonly string[]> = {
   telemetry: ['oauth'], // denial reasons are label values
   store: ['oauth', 'telemetry'],
   replay: ['oauth', 'telemetry'],
-  keys: ['oauth', 'telemetry'],
+  vault: [],
+  encryption: ['vault'],
+  keys: ['oauth', 'telemetry', 'vault'],
   http: ['oauth', 'telemetry'],
   'admin-api': ['oauth', 'telemetry'],
+  boot: ['config', 'encryption', 'keys', 'store', 'telemetry', 'vault'],
   token: everyPackage,
   admin: everyPackage,
   cli: [...everyPackage, 'token', 'admin'],

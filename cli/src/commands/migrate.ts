@@ -21,7 +21,7 @@ export class Migrate extends CliCommand {
     const { flags } = await this.parse(Migrate);
     const [{ loadConfig }, { openConfiguredDatabase }, { migrate, planMigrations }] = await Promise.all([
       import('@authserver/config'),
-      import('../serve/prepare.ts'),
+      import('../serve/database.ts'),
       import('@authserver/store'),
     ]);
     const { config } = loadConfig({ path: flags.config, env: process.env });

@@ -33,7 +33,7 @@ target failed or the purge was interrupted. Migrations are not applied.`;
   async run(): Promise<Result> {
     const { flags } = await this.parse(Purge);
     const [{ loadConfig, parseDuration }, { openConfiguredDatabase }, { planMigrations, purgeTargets }] =
-      await Promise.all([import('@authserver/config'), import('../serve/prepare.ts'), import('@authserver/store')]);
+      await Promise.all([import('@authserver/config'), import('../serve/database.ts'), import('@authserver/store')]);
     const only = readPurgeTargets(flags.only);
     const timeout = parseDuration(flags.timeout);
     if (timeout === undefined) throw usageFailure('--timeout expects a duration with its unit, such as 10m, or 0');

@@ -32,7 +32,7 @@ const lookAtDatabase = async (config: Config): Promise<Finding[]> => {
   if (driver === 'embedded' && !existsSync(embedded.path))
     return [warning('database', `there is no embedded database in ${embedded.path} yet`, 'authserver serve makes it')];
   const [{ openConfiguredDatabase }, { planMigrations }] = await Promise.all([
-    import('../serve/prepare.ts'),
+    import('../serve/database.ts'),
     import('@authserver/store'),
   ]);
   try {

@@ -1,8 +1,9 @@
 import { json } from 'node:stream/consumers';
 import { openAdminApp } from '@authserver/admin';
+import { prepare } from '@authserver/boot';
 import { loadConfig } from '@authserver/config';
 import { createLogger, createMetrics } from '@authserver/telemetry';
-import { prepare } from './prepare.ts';
+import { openConfiguredDatabase } from './database.ts';
 
 export type InProcessRequest = {
   method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -37,7 +38,12 @@ export const openAdminInProcess = async (options: {
     env: options.env,
     ...(options.configPath === undefined ? {} : { path: options.configPath }),
   });
-  const prepared = await prepare({ config, exclusive: false, adminRole: true });
+  const prepared = await prepare({
+    config,
+    database: await openConfiguredDatabase(config, () => {}, false),
+    env: process.env,
+    adminRole: true,
+  });
   const admin = await openAdminApp({
     config: { ...config, admin: { ...config.admin, requests_per_second: 0 } }, // nobody else asks here
     dsn: prepared.dsn,

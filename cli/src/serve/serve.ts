@@ -1,9 +1,10 @@
 import { type AdminService, startAdminService } from '@authserver/admin';
+import { type Prepared, prepare } from '@authserver/boot';
 import { type Config, configWarnings, isLocalhostIssuer, loadConfig } from '@authserver/config';
 import { createLogger, createMetrics, type Logger } from '@authserver/telemetry';
 import { startTokenService, type TokenService } from '@authserver/token';
 import { cliName, nextSteps, renderBanner } from './banner.ts';
-import { type Prepared, prepare } from './prepare.ts';
+import { openConfiguredDatabase } from './database.ts';
 
 export type ServeOptions = {
   configPath: string | undefined;
@@ -31,12 +32,14 @@ export const serve = async ({ configPath, role, newSigningKeys, env }: ServeOpti
   if (role === 'admin' && !config.admin.enabled)
     throw new Error('there is nothing to serve: --role admin, but admin.enabled is false');
   const withAdmin = role !== 'token' && config.admin.enabled;
+  const progress = (message: string) => process.stderr.write(`${message} …\n`);
   const prepared = await prepare({
     config,
-    exclusive: true,
+    database: await openConfiguredDatabase(config, progress, true),
+    env,
     adminRole: withAdmin,
     newSigningKeys,
-    progress: (message) => process.stderr.write(`${message} …\n`),
+    progress,
   });
   let token: TokenService | undefined;
   let admin: AdminService | undefined;

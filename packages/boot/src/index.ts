@@ -1,0 +1,3 @@
+export * from './data-cipher.ts';
+export * from './key-store.ts';
+export * from './prepare.ts';

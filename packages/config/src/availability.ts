@@ -16,7 +16,7 @@ export function unavailableChoices(config: Config): Problem[] {
     ['observability.logging.outputs.otel', 'OTLP log output', outputs.otel],
     ['observability.metrics.provider', provider, provider === 'otel' || provider === 'both'],
     ['observability.tracing.enabled', 'tracing', observability.tracing.enabled],
-    ['data_encryption.driver', data_encryption.driver ?? '', data_encryption.driver !== undefined],
+    ['data_encryption.driver', 'vault_transit_encrypt', data_encryption.driver === 'vault_transit_encrypt'],
     ['nats.url', 'NATS', nats.url.length > 0],
   ];
   return asked

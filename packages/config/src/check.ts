@@ -1,10 +1,11 @@
 import type { z } from 'zod';
 import { unavailableChoices } from './availability.ts';
+import { brokenEncryptionRules } from './encryption-rules.ts';
 import type { Problem } from './problems.ts';
 import { brokenProductionRules } from './production.ts';
 import { brokenRules } from './rules.ts';
 import { type Config, ConfigSchema } from './schema.ts';
-import { namesAt, type Setting } from './settings.ts';
+import { type Environment, namesAt, type Setting } from './settings.ts';
 import { nearest } from './suggest.ts';
 import { deleteAt, type Tree } from './tree.ts';
 
@@ -12,9 +13,19 @@ import { deleteAt, type Tree } from './tree.ts';
  * Checks `tree` against the schema and the rules. Rules need a whole configuration, so settings that cannot be read
  * are taken out (of `tree`, too) and count as their defaults; what a rule then says about them is not reported.
  */
-export function checkTree(tree: Tree, settings: readonly Setting[]): { config?: Config; problems: Problem[] } {
+export function checkTree(
+  tree: Tree,
+  settings: readonly Setting[],
+  env: Environment,
+): { config?: Config; problems: Problem[] } {
+  const brokenByRule = (config: Config): Problem[] => [
+    ...unavailableChoices(config),
+    ...brokenRules(config),
+    ...brokenEncryptionRules(config, env),
+    ...brokenProductionRules(config, settings),
+  ];
   const result = ConfigSchema.safeParse(tree);
-  if (result.success) return { config: result.data, problems: brokenByRule(result.data, settings) };
+  if (result.success) return { config: result.data, problems: brokenByRule(result.data) };
 
   const { issues } = result.error;
   const problems = issues.flatMap((issue) => problemsOf(issue, settings));
@@ -23,11 +34,7 @@ export function checkTree(tree: Tree, settings: readonly Setting[]): { config?: 
   if (!rest.success) return { problems };
   const unread = issues.filter(({ code }) => code !== 'unrecognized_keys').map(({ path }) => keyOf(path));
   const isAboutUnread = ({ key }: Problem) => unread.some((part) => key === part || key.startsWith(`${part}.`));
-  return { problems: [...problems, ...brokenByRule(rest.data, settings).filter((problem) => !isAboutUnread(problem))] };
-}
-
-function brokenByRule(config: Config, settings: readonly Setting[]): Problem[] {
-  return [...unavailableChoices(config), ...brokenRules(config), ...brokenProductionRules(config, settings)];
+  return { problems: [...problems, ...brokenByRule(rest.data).filter((problem) => !isAboutUnread(problem))] };
 }
 
 function prune(tree: Tree, issue: z.core.$ZodIssue): void {

@@ -1,3 +1,4 @@
+import { fileVariableOf } from './named-secret.ts';
 import type { Problem } from './problems.ts';
 import { removedVariable } from './removed.ts';
 import { seedVariables } from './seed-environment.ts';
@@ -75,7 +76,8 @@ function unknownVariable(name: string, known: Iterable<string>): string {
   return near ? `unknown variable; did you mean ${envPrefix}${near}?` : 'unknown variable';
 }
 
-/** Variables that settings such as `data_encryption.aes_master.key_env` name as the place of a value. */
-function namedVariables(tree: Tree, settings: readonly Setting[]): Set<unknown> {
-  return new Set(settings.filter(({ kind }) => kind === 'env name').map(({ path }) => valueAt(tree, path)));
+/** Variables that settings such as `data_encryption.aes_master.key_env` name as the place of a value, and those of its file. */
+function namedVariables(tree: Tree, settings: readonly Setting[]): Set<string> {
+  const names = settings.filter(({ kind }) => kind === 'env name').map(({ path }) => String(valueAt(tree, path)));
+  return new Set(names.flatMap((name) => [name, fileVariableOf(name)]));
 }

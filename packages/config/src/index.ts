@@ -3,6 +3,7 @@ export { parseDuration } from './duration.ts';
 export { renderExample } from './example.ts';
 export { isLocalhostIssuer } from './issuer.ts';
 export { type LoadedConfig, type LoadOptions, loadConfig } from './load.ts';
+export { readNamedSecret } from './named-secret.ts';
 export { ConfigError, type Problem } from './problems.ts';
 export { renderReference } from './reference.ts';
 export { type Config, ConfigSchema, type SeedBrokerProvider, type SeedResource } from './schema.ts';

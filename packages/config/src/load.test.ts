@@ -148,10 +148,12 @@ test('variables of the CLI, secret references and Kubernetes service links are n
     AUTHPLANE_PORT: 'tcp://10.0.0.1:9000',
     AUTHPLANE_PORT_9000_TCP_ADDR: '10.0.0.1',
     AUTHPLANE_SERVICE_HOST: '10.0.0.1',
-    AUTHPLANE_MASTER_KEY: 'named below',
+    AUTHPLANE_MASTER_KEY: 'c0ffee'.padEnd(64, '0'),
+    AUTHPLANE_OLD_KEY_FILE: file('decaf'.padEnd(64, '0')),
     OTHER: 'x',
   };
-  assert.deepEqual(problems('data_encryption: { aes_master: { key_env: AUTHPLANE_MASTER_KEY } }', env), []);
+  const keys = 'key_env: AUTHPLANE_MASTER_KEY, old_key_env: AUTHPLANE_OLD_KEY';
+  assert.deepEqual(problems(`data_encryption: { driver: aes_master, aes_master: { ${keys} } }`, env), []);
 });
 
 test('all problems come as one numbered list', () => {
@@ -235,7 +237,6 @@ const unavailable: [env: Record<string, string>, key: string][] = [
   [{ AUTHPLANE_METRICS_PROVIDER: 'both' }, 'observability.metrics.provider'],
   [{ AUTHPLANE_OIDC_ENABLED: 'true' }, 'oidc.enabled'],
   [{ AUTHPLANE_TRACING_ENABLED: 'true' }, 'observability.tracing.enabled'],
-  [{ AUTHPLANE_DATA_ENCRYPTION_DRIVER: 'aes_master' }, 'data_encryption.driver'],
   [{ AUTHPLANE_LOG_OTEL: 'true' }, 'observability.logging.outputs.otel'],
   [{ AUTHPLANE_NATS_URL: 'nats://localhost:4222' }, 'nats.url'],
 ];

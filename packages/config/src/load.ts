@@ -42,7 +42,7 @@ export function loadConfig({ path, env, warn }: LoadOptions): LoadedConfig {
   problems.push(...applySeedEnvironment(tree, env, notice));
   warnings.push(...reservedInUse(tree, settings));
 
-  const { config, problems: found } = checkTree(tree, settings);
+  const { config, problems: found } = checkTree(tree, settings, env);
   problems.push(...found);
   if (config === undefined || problems.length > 0) {
     throw new ConfigError(problems.map((problem) => withSource(problem, environment.sources)));

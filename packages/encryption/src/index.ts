@@ -1,1 +1,3 @@
+export * from './aes-master.ts';
+export * from './any-backend.ts';
 export * from './data-cipher.ts';

@@ -147,6 +147,7 @@ export const createTokenPlane = async (options: TokenPlaneOptions) => {
   const secretUse = createSecretUse({ write: (uses) => store.clientSecrets.touch(uses), clock, logger });
   const authenticator = createClientAuthenticator({
     findClient: finder.forAuthentication,
+    findNewer: finder.newer,
     clientSecretPepper: config.client_secret_pepper,
     assertions: createAssertions({ issuer, keys: createClientKeys(fetching), singleUse, now: () => clock.now() }),
     onSecretUsed: secretUse.note,

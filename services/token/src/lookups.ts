@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { Config } from '@authserver/config';
 import type { ChangeFeed } from '@authserver/events';
 import { resourceKey } from '@authserver/oauth';
@@ -19,6 +20,8 @@ export type ResourceCatalog = {
 
 export type Lookups = {
   client(clientId: string): Promise<Client | undefined>;
+  /** The client as it is at this moment, when that is not what `client` said. From then on `client` says it as well. */
+  newerClient(than: Client): Promise<Client | undefined>;
   resources(): Promise<ResourceCatalog>;
   dcrMode(): Promise<DcrMode>;
   /** As above, but the last known answer when the database is away: for metadata, which must keep answering. */
@@ -48,6 +51,12 @@ export const createLookups = (store: Store, config: Config, feed: ChangeFeed): L
 
   return {
     client: (id) => clients.get(id),
+    async newerClient(than) {
+      const row = await store.clients.find(than.clientId);
+      if (isDeepStrictEqual(row, than)) return undefined;
+      clients.drop(than.clientId);
+      return row;
+    },
     resources: () => resources.get(),
     dcrMode: async () => (await dcr.get()).mode,
     lastKnown: { resources: () => resources.stale(), dcrMode: async () => (await dcr.stale()).mode },

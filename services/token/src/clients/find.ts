@@ -37,6 +37,8 @@ export type ClientFinder = {
    * @throws {OAuthError} `temporarily_unavailable` when its proof cannot be judged for that
    */
   forAuthentication(clientId: string): Promise<Client | undefined>;
+  /** What an operator has just made of a registered client, when this pod did not know it yet. */
+  newer(than: Client): Promise<Client | undefined>;
 };
 
 export const createClientFinder = (deps: FindDeps): ClientFinder => {
@@ -64,6 +66,7 @@ export const createClientFinder = (deps: FindDeps): ClientFinder => {
 
   return {
     forAuthorization,
+    newer: async (than) => (than.registrationSource === 'cimd' ? undefined : lookups.newerClient(than)),
 
     async forAuthentication(clientId) {
       const row = await lookups.client(clientId);

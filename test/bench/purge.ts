@@ -6,9 +6,9 @@
  * Environment: ROWS (5000000), SECONDS of a window (10), CONNECTIONS of each kind (8), THINK_MS (40), the mean pause of a
  * connection between two requests; 0 is as fast as the machine can.
  */
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -16,6 +16,9 @@ import { createAdminClient } from '@authserver/admin-api';
 import { openEmbeddedPostgres } from '@authserver/cli/embedded-postgres';
 import { uuidv7 } from '@authserver/store';
 import pg from 'pg';
+import type { Plan } from './load/plan.ts';
+import { runLoad } from './load/run-load.ts';
+import { onCore, otherCore, pin, pinned, serverCore } from './machine.ts';
 
 const rows = Number(process.env.ROWS ?? 5_000_000);
 const seconds = Number(process.env.SECONDS ?? 10);
@@ -25,7 +28,6 @@ const [serverPort, adminPort] = [19_100, 19_101];
 const adminKey = 'an-admin-key-for-the-benchmark';
 const uri = 'http://localhost:3000/mcp';
 const root = resolve(import.meta.dirname, '../..');
-const pinned = canPin();
 
 /** Kinds of traffic, and where each stands in the results. */
 const kinds = ['client_credentials', 'refresh_token'] as const;
@@ -35,7 +37,7 @@ type Window = Record<Kind, number[]>;
 const directory = await mkdtemp(join(tmpdir(), 'authserver-bench-'));
 const children: ChildProcess[] = [];
 const database = await openEmbeddedPostgres({ dataDir: join(directory, 'postgres') });
-if (pinned) pin(Number((await readFile(join(database.directory, 'postmaster.pid'), 'utf8')).split('\n')[0]), 1);
+pin(Number((await readFile(join(database.directory, 'postmaster.pid'), 'utf8')).split('\n')[0]), otherCore);
 const env = {
   ...process.env,
   AUTHPLANE_SERVER_ISSUER: `http://localhost:${serverPort}`,
@@ -54,11 +56,11 @@ try {
   await startServer();
   const sql = new pg.Client({ connectionString: database.dsn });
   await sql.connect();
-  const bodies = await prepareTraffic(sql);
+  const plans = await prepareTraffic(sql);
   const started = performance.now();
   await fill(sql);
   console.log(`${rows} expired rows made in ${((performance.now() - started) / 1000).toFixed(0)} s`);
-  await drive(bodies, 3); // warm
+  await drive(plans, 3); // warm
 
   const without: Window = { client_credentials: [], refresh_token: [] };
   const during: Window = { client_credentials: [], refresh_token: [] };
@@ -70,9 +72,9 @@ try {
     told = true; // after this pair
   });
   for (let pair = 1, left = rows; left > 0 && !told; pair += 1) {
-    const before = await drive(bodies, seconds);
+    const before = await drive(plans, seconds);
     const purge = await startPurge(memory);
-    const beside = await drive(bodies, seconds);
+    const beside = await drive(plans, seconds);
     const ended = await purge.stop();
     const now = await countLeft(sql);
     purgeSeconds += ended.seconds;
@@ -117,7 +119,7 @@ try {
 }
 
 /** One client for machines and one with a family for every connection, made as the server makes them. */
-async function prepareTraffic(sql: pg.Client): Promise<Record<Kind, { authorization: string; body: string }>> {
+async function prepareTraffic(sql: pg.Client): Promise<Record<Kind, Plan>> {
   const admin = createAdminClient({
     transport: async ({ method, path, body }) => {
       const response = await fetch(`http://localhost:${adminPort}${path}`, {
@@ -167,16 +169,19 @@ async function prepareTraffic(sql: pg.Client): Promise<Record<Kind, { authorizat
     );
     lines.push(`grant_type=refresh_token&refresh_token=${token}`);
   }
-  const file = join(directory, 'refresh-bodies');
-  await writeFile(file, `${lines.slice(0, connections).join('\n')}\n`);
   const basic = ({ client_id, client_secret = '' }: { client_id: string; client_secret?: string | undefined }) =>
     `Basic ${Buffer.from(`${client_id}:${client_secret}`).toString('base64')}`;
+  const post = (authorization: string, forms: string[]): Plan => ({
+    kind: 'post',
+    path: '/oauth/token',
+    authorization,
+    forms,
+  });
   return {
-    client_credentials: {
-      authorization: basic(machine),
-      body: `grant_type=client_credentials&scope=tools%2Fread&resource=${encodeURIComponent(uri)}`,
-    },
-    refresh_token: { authorization: basic(app), body: `@${file}` },
+    client_credentials: post(basic(machine), [
+      `grant_type=client_credentials&scope=tools%2Fread&resource=${encodeURIComponent(uri)}`,
+    ]),
+    refresh_token: post(basic(app), lines.slice(0, connections)),
   };
 }
 
@@ -216,25 +221,19 @@ async function countLeft(sql: pg.Client): Promise<number> {
 }
 
 /** Both kinds of traffic at once; every latency, in milliseconds. */
-async function drive(bodies: Record<Kind, { authorization: string; body: string }>, duration: number): Promise<Window> {
+async function drive(plans: Record<Kind, Plan>, duration: number): Promise<Window> {
   const one = async (kind: Kind): Promise<number[]> => {
-    const { authorization, body } = bodies[kind];
-    const file = join(directory, `latencies-${kind}`);
-    const args = ['test/bench/load.ts', serverPort, connections, duration, '/oauth/token', authorization, body];
-    const [command = '', ...rest] = onCore(1, args.map(String));
-    const child = spawn(command, rest, {
-      cwd: root,
-      env: { ...process.env, LATENCIES: file, THINK_MS: String(thinkMs) },
-      stdio: ['ignore', 'pipe', 'inherit'],
+    const result = await runLoad({
+      plan: plans[kind],
+      ports: [serverPort],
+      connections,
+      seconds: duration,
+      thinkMs,
+      latencies: true,
     });
-    let text = '';
-    child.stdout.on('data', (chunk) => {
-      text += chunk;
-    });
-    await new Promise((exited) => child.once('exit', exited));
-    const { errors } = JSON.parse(text) as { errors: number };
-    if (errors > 0) throw new Error(`${errors} requests of ${kind} were refused`);
-    return JSON.parse(await readFile(file, 'utf8')) as number[];
+    if (result.errors > 0) throw new Error(`${result.errors} requests of ${kind} were refused`);
+    plans[kind] = result.plan;
+    return result.latencies ?? [];
   };
   const [machines, people] = await Promise.all([one('client_credentials'), one('refresh_token')]);
   return { client_credentials: machines, refresh_token: people };
@@ -242,7 +241,13 @@ async function drive(bodies: Record<Kind, { authorization: string; body: string 
 
 /** `authserver purge`, once it is at work. */
 async function startPurge(memory: number[]): Promise<{ stop(): Promise<{ interrupted: boolean; seconds: number }> }> {
-  const [command = '', ...rest] = onCore(1, ['cli/bin/authserver.js', 'purge', '--timeout', '0']);
+  const [command = '', ...rest] = onCore(otherCore, [
+    process.execPath,
+    'cli/bin/authserver.js',
+    'purge',
+    '--timeout',
+    '0',
+  ]);
   const started = performance.now();
   const child = spawn(command, rest, { cwd: root, env, stdio: ['ignore', 'ignore', 'pipe'] });
   let log = '';
@@ -272,7 +277,7 @@ async function startPurge(memory: number[]): Promise<{ stop(): Promise<{ interru
 
 async function startServer(): Promise<void> {
   const args = ['--max-semi-space-size=8', 'cli/bin/authserver.js', 'serve'];
-  const [command = '', ...rest] = onCore(0, args);
+  const [command = '', ...rest] = onCore(serverCore, [process.execPath, ...args]);
   const child = spawn(command, rest, { cwd: root, env, stdio: ['ignore', 'pipe', 'inherit'] });
   children.push(child);
   await new Promise<void>((ready, failed) => {
@@ -285,21 +290,4 @@ async function startServer(): Promise<void> {
 
 function at(values: readonly number[], share: number): number {
   return values.toSorted((a, b) => a - b)[Math.floor(values.length * share)] ?? Number.NaN;
-}
-
-function onCore(core: number, args: string[]): string[] {
-  return pinned ? ['taskset', '-c', String(core), process.execPath, ...args] : [process.execPath, ...args];
-}
-
-function canPin(): boolean {
-  try {
-    execFileSync('taskset', ['-c', '1', 'true'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-}
-
-function pin(pid: number, core: number): void {
-  execFileSync('taskset', ['-a', '-c', '-p', String(core), String(pid)], { stdio: 'ignore' });
 }

@@ -1,0 +1,89 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { openSync, readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+/** The server that is measured has one core; PostgreSQL and the load have the other. */
+export const [serverCore, otherCore] = [0, 1];
+const startTimeoutMs = 60_000;
+const ticksPerSecond = 100; // USER_HZ of Linux, on every architecture Node runs on
+
+/** Whether processes can be held to a core here: two cores, and a `taskset`. */
+export const pinned = canPin();
+
+/** A command line, held to a core where that can be done; `undefined` is any core. */
+export const onCore = (core: number | undefined, command: readonly string[]): readonly string[] =>
+  pinned && core !== undefined ? ['taskset', '-c', String(core), ...command] : command;
+
+export const pin = (pid: number, core: number): void => {
+  if (pinned) execFileSync('taskset', ['-a', '-c', '-p', String(core), String(pid)], { stdio: 'ignore' });
+};
+
+export type Server = { child: ChildProcess; pid: number; stop(): Promise<void> };
+
+/** A Node program that has answered at `readyUrl`. What it logs goes to a file, as a pipe would need a reader. */
+export const startServer = async (options: {
+  args: readonly string[];
+  env?: Record<string, string>;
+  core: number | undefined;
+  readyUrl: string;
+  logFile: string;
+}): Promise<Server> => {
+  const [command = '', ...args] = onCore(options.core, [process.execPath, ...options.args]);
+  const log = openSync(options.logFile, 'w');
+  const child = spawn(command, args, {
+    cwd: join(import.meta.dirname, '../..'),
+    env: { ...process.env, ...options.env },
+    stdio: ['ignore', log, log],
+  });
+  const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+  const stop = async (): Promise<void> => {
+    child.kill('SIGTERM');
+    await exited;
+  };
+  const deadline = Date.now() + startTimeoutMs;
+  while (!(await answers(options.readyUrl))) {
+    if (child.exitCode !== null || Date.now() > deadline)
+      throw new Error(
+        `${options.args.join(' ')} did not start:\n${readFileSync(options.logFile, 'utf8').slice(-4000)}`,
+      );
+    await sleep(50);
+  }
+  return { child, pid: child.pid as number, stop };
+};
+
+const answers = async (url: string): Promise<boolean> => {
+  const response = await fetch(url).catch(() => undefined);
+  await response?.arrayBuffer();
+  return response?.ok === true;
+};
+
+/** Seconds a process has computed, all its threads, in user mode and in the kernel (proc(5)). */
+export const cpuSeconds = (pid: number): number => {
+  const [, fields = ''] = proc(pid, 'stat').split(/\) (?=[A-Z] )/);
+  const [utime, stime] = fields.split(' ').slice(11, 13).map(Number);
+  return ((utime ?? Number.NaN) + (stime ?? Number.NaN)) / ticksPerSecond;
+};
+
+export const residentMegabytes = (pid: number): number =>
+  Math.round(Number(/VmRSS:\s+(\d+)/.exec(proc(pid, 'status'))?.[1]) / 1024);
+
+/** Empty where there is no such thing, as on a Mac. */
+function proc(pid: number, file: string): string {
+  try {
+    return readFileSync(`/proc/${pid}/${file}`, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+function canPin(): boolean {
+  if (availableParallelism() < 2) return false;
+  try {
+    execFileSync('taskset', ['-c', '1', 'true'], { stdio: 'ignore' });
+    return true;
+  } catch {
+    return false;
+  }
+}

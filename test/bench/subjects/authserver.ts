@@ -1,0 +1,123 @@
+import { join } from 'node:path';
+import { type AdminClient, createAdminClient } from '@authserver/admin-api';
+import { freePort } from '@authserver/cli/embedded-postgres';
+import { TestBrowser } from '../../support/browser.ts';
+import { TestApp } from '../../support/test-app.ts';
+import { type Server, serverCore, startServer } from '../machine.ts';
+import {
+  authorizePath,
+  basic,
+  cookieHeader,
+  plansFor,
+  redeem,
+  redirectUri,
+  resource,
+  type Subject,
+  type SubjectOptions,
+  scope,
+  tokenFrom,
+} from './subject.ts';
+
+const adminKey = 'an-admin-key-for-the-benchmark';
+const password = 'a password for the benchmark';
+
+export type Authserver = Subject & {
+  /** Starts another pod of the token plane, on any core. */
+  startPod(): Promise<{ server: Server; port: number }>;
+};
+
+/** The real all-in-one server as it is installed, with its log; only its rate limit is off, as all load has one address. */
+export const startAuthserver = async ({ dsn, directory, people }: SubjectOptions): Promise<Authserver> => {
+  const [port, adminPort] = [await freePort(), await freePort()];
+  const adminUrl = `http://localhost:${adminPort}`;
+  const start = async (name: string, args: readonly string[], ownPort: number, core: number | undefined) =>
+    startServer({
+      // As `npm start` does: a small young generation is half the memory under load.
+      args: ['--max-semi-space-size=8', 'cli/bin/authserver.js', 'serve', ...args],
+      env: {
+        AUTHPLANE_SERVER_ISSUER: `http://localhost:${port}`,
+        AUTHPLANE_SERVER_ADDRESS: `:${ownPort}`,
+        AUTHPLANE_SERVER_INTERNAL_ADDRESS: `:${await freePort()}`,
+        AUTHPLANE_SERVER_DATA_DIR: join(directory, 'data'),
+        AUTHPLANE_ADMIN_ADDRESS: `:${adminPort}`,
+        AUTHPLANE_ADMIN_API_KEY: adminKey,
+        AUTHPLANE_SIGNING_KEY_PATH: join(directory, 'keys'),
+        AUTHPLANE_STORAGE_DRIVER: 'postgres',
+        AUTHPLANE_STORAGE_POSTGRES_DSN: dsn,
+        AUTHPLANE_RATE_LIMIT_ENABLED: 'false',
+      },
+      core,
+      readyUrl: `http://localhost:${ownPort}/ready`,
+      logFile: join(directory, `${name}.log`),
+    });
+
+  const server = await start('authserver', [], port, serverCore);
+  const admin = adminClient(adminUrl);
+  const client = await createClient(admin);
+  const authorization = basic(client);
+  const app = new TestApp([`http://localhost:${port}`], {
+    clientId: client.id,
+    clientSecret: client.secret,
+    authMethod: 'client_secret_basic',
+    redirectUris: [redirectUri],
+  });
+  const held = { cookies: [] as string[], refreshTokens: [] as string[], accessTokens: [] as string[] };
+  for (let index = 0; index < people; index += 1) {
+    const user = { id: '', email: `person${index}@example.com`, password };
+    await admin.user.create({ body: { email: user.email, name: `Person ${index}`, password } });
+    const browser = new TestBrowser();
+    const callback = await app.throughPages(browser, await browser.get(app.url(authorizePath(client.id))), { user });
+    held.refreshTokens.push((await redeem(port, authorization, callback)).refresh_token);
+    held.cookies.push(cookieHeader(browser.cookies));
+    const token = await tokenFrom(port, authorization, { grant_type: 'client_credentials', scope, resource });
+    held.accessTokens.push(token.access_token);
+  }
+  let pods = 0;
+  return {
+    name: 'authserver',
+    server,
+    port,
+    plans: plansFor({ clientId: client.id, authorization, ...held }),
+    statements: () => statements(adminUrl),
+    async startPod() {
+      const ownPort = await freePort();
+      pods += 1;
+      return { server: await start(`pod-${pods}`, ['--role', 'token'], ownPort, undefined), port: ownPort };
+    },
+  };
+};
+
+const adminClient = (url: string): AdminClient =>
+  createAdminClient({
+    transport: async ({ method, path, body }) => {
+      const response = await fetch(`${url}${path}`, {
+        method,
+        headers: { authorization: `Bearer ${adminKey}`, 'content-type': 'application/json' },
+        body: JSON.stringify(body),
+      });
+      return { status: response.status, body: await response.json() };
+    },
+  });
+
+const createClient = async (admin: AdminClient): Promise<{ id: string; secret: string }> => {
+  await admin.resource.create({
+    body: { slug: 'bench', uri: resource, backend_kind: 'mint', scopes: [{ name: scope }] },
+  });
+  const client = await admin.client.create({
+    body: {
+      client_name: 'bench',
+      grant_types: ['client_credentials', 'authorization_code', 'refresh_token'],
+      redirect_uris: [redirectUri],
+      token_endpoint_auth_method: 'client_secret_basic',
+      scope,
+    },
+  });
+  return { id: client.client_id, secret: client.client_secret ?? '' };
+};
+
+/** From the server's own metrics: every statement is timed there, those inside a transaction too. */
+const statements = async (adminUrl: string): Promise<number> => {
+  const text = await (await fetch(`${adminUrl}/metrics`)).text();
+  const counts = text.matchAll(/^authserver_db_operation_duration_seconds_count\{.*store="postgres".*\} (\d+)$/gm);
+  return [...counts].reduce((sum, [, count]) => sum + Number(count), 0);
+};

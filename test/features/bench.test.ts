@@ -1,0 +1,35 @@
+import assert from 'node:assert/strict';
+import { execFile } from 'node:child_process';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { promisify } from 'node:util';
+
+const root = join(import.meta.dirname, '../..');
+
+test('the load rig measures every operation of every server without an error', async () => {
+  const { stdout } = await promisify(execFile)(process.execPath, ['test/bench/run.ts'], {
+    cwd: root,
+    env: { ...process.env, ROUNDS: '1', SECONDS: '0.3', CONNECTIONS: '3', PODS: '1' },
+  });
+  const rows = stdout.split('\n').map((line) => line.split('|').map((cell) => cell.trim()));
+  const measured = (name: string) => rows.filter(([, operation]) => operation === name);
+  for (const operation of [
+    'client_credentials',
+    'refresh_token',
+    'authorization_code',
+    'introspection',
+    'metadata',
+    'jwks',
+  ]) {
+    assert.deepEqual(
+      measured(operation).map(([, , server]) => server),
+      ['authserver', 'ceiling', 'oidc-provider'],
+    );
+    // A rate with refusals in it has their number beside it.
+    for (const [, , server, rate] of measured(operation))
+      assert.match(rate ?? '', /^[1-9]\d*$/, `${operation} ${server}`);
+  }
+  const [pods = []] = measured('1');
+  assert.match(pods[2] ?? '', /^[1-9]\d*$/);
+  assert.equal(pods[5], '0', 'errors of a pod');
+});

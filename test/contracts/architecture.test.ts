@@ -71,7 +71,7 @@ const mayImport: Record<string, readonly string[]> = {
   telemetry: ['oauth'], // denial reasons are label values
   store: ['oauth', 'telemetry'],
   replay: ['oauth', 'telemetry'],
-  vault: [],
+  vault: ['outbound'], // its limiter
   encryption: ['vault'],
   keys: ['oauth', 'telemetry', 'vault'],
   http: ['oauth', 'telemetry'],

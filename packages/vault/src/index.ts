@@ -1,1 +1,3 @@
 export * from './client.ts';
+export * from './errors.ts';
+export type { VaultLogin } from './session.ts';

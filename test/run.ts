@@ -22,7 +22,7 @@ const MOST_FILES_AGAIN = 3;
 const blockingOutput = 'data:text/javascript,process.stdout._handle?.setBlocking?.(true)';
 
 /** What the tests need besides our own processes. */
-const needs: ('postgres' | 'nats' | 'redis')[] = ['postgres', 'redis'];
+const needs: ('postgres' | 'nats' | 'redis')[] = ['postgres', 'nats', 'redis'];
 
 const beside = ['packages/*/src', 'services/*', 'cli/src', 'test/support'].map((path) => `${path}/**/*.test.ts`);
 const contracts = ['test/contracts/**/*.test.ts'];

@@ -161,7 +161,9 @@ export const threatGroups: readonly ThreatGroup[] = [
     'Faults',
     `
     M01 PostgreSQL gone
-    M04 Redis gone`,
+    M04 Redis gone
+    M06 NATS gone or partitioned
+    M07 NATS spoofing and replay`,
   ),
 ];
 

@@ -1,10 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import { type AdminService, type AdminServiceOptions, startAdminService } from '@authserver/admin';
 import { type AdminClient, createAdminClient } from '@authserver/admin-api';
-import { createLogger, createMetrics } from '@authserver/telemetry';
+import { createLogger, createMetrics, type Metrics } from '@authserver/telemetry';
 import { type Answer, read } from './test-app.ts';
 
-export type AdminPlane = { url: string; key: string; client: AdminClient; service: AdminService };
+export type AdminPlane = { url: string; key: string; client: AdminClient; service: AdminService; metrics: Metrics };
 
 /** Starts the control plane on `admin.address` with a key of its own, and a client of its API. */
 export const startAdminPlane = async (
@@ -14,11 +14,12 @@ export const startAdminPlane = async (
 ): Promise<AdminPlane> => {
   const key = options.key ?? `key_${randomBytes(32).toString('base64url')}`; // a leading "-" would look like a flag
   const { level } = options.config.observability.logging;
+  const metrics = createMetrics();
   const service = await startAdminService({
     ...options,
     adminApiKey: key,
     logger: createLogger({ level, format: 'json', stdout: true }),
-    metrics: createMetrics(),
+    metrics,
   });
   const url = `http://localhost:${service.port}`;
   const client = createAdminClient({
@@ -33,7 +34,7 @@ export const startAdminPlane = async (
       return { status: answer.status, headers: Object.fromEntries(answer.headers), body: answer.body };
     },
   });
-  return { url, key, client, service };
+  return { url, key, client, service, metrics };
 };
 
 /** A body that is text goes as it is, any other as JSON. A header that is `undefined` is left out. */

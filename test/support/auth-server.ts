@@ -71,9 +71,12 @@ export const startAuthServer = async (options: StartOptions = {}): Promise<AuthS
   const pods = await startPods(options, podDsn, directory, clock);
   const first = pods[0] as Pod;
   const admins: AdminPlane[] = [];
-  for (let n = 0; n < Number(options.admin ?? 0); n += 1)
-    admins.push(await startAdmin(options, first.config.server.issuer, database.dsn, directory, clock, admins[0]?.key));
-  const server = new AuthServer(first.config, pods, clock, database.dsn, admins);
+  const startAnotherAdmin = async () => {
+    const { issuer } = first.config.server;
+    admins.push(await startAdmin(options, issuer, database.dsn, directory, clock, admins[0]?.key));
+  };
+  for (let n = 0; n < Number(options.admin ?? 0); n += 1) await startAnotherAdmin();
+  const server = new AuthServer(first.config, pods, clock, database.dsn, admins, startAnotherAdmin);
   after(async () => {
     await server.close();
     await database.drop();
@@ -177,7 +180,18 @@ export class AuthServer {
   /** The control planes, of which `admin` and `adminRequest` ask the first. */
   readonly admins: readonly AdminPlane[];
 
-  constructor(config: Config, pods: readonly Pod[], clock: TestClock, dsn: string, admins: readonly AdminPlane[]) {
+  /** One more control plane, with the key of the first. */
+  readonly startAnotherAdmin: () => Promise<void>;
+
+  constructor(
+    config: Config,
+    pods: readonly Pod[],
+    clock: TestClock,
+    dsn: string,
+    admins: readonly AdminPlane[],
+    startAnotherAdmin: () => Promise<void>,
+  ) {
+    this.startAnotherAdmin = startAnotherAdmin;
     this.config = config;
     this.admins = admins;
     this.pods = pods;

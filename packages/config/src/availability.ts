@@ -6,7 +6,7 @@ import type { Config } from './schema.ts';
  * noted; these ask for it, and a server that came up without it would not be what the operator wrote down.
  */
 export function unavailableChoices(config: Config): Problem[] {
-  const { signing, observability, oidc, data_encryption, nats } = config;
+  const { signing, observability, oidc, data_encryption } = config;
   const { outputs } = observability.logging;
   const { provider } = observability.metrics;
   const asked: readonly (readonly [key: string, value: string, is: boolean])[] = [
@@ -17,7 +17,6 @@ export function unavailableChoices(config: Config): Problem[] {
     ['observability.metrics.provider', provider, provider === 'otel' || provider === 'both'],
     ['observability.tracing.enabled', 'tracing', observability.tracing.enabled],
     ['data_encryption.driver', 'vault_transit_encrypt', data_encryption.driver === 'vault_transit_encrypt'],
-    ['nats.url', 'NATS', nats.url.length > 0],
   ];
   return asked
     .filter(([, , is]) => is)

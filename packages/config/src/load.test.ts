@@ -238,7 +238,6 @@ const unavailable: [env: Record<string, string>, key: string][] = [
   [{ AUTHPLANE_OIDC_ENABLED: 'true' }, 'oidc.enabled'],
   [{ AUTHPLANE_TRACING_ENABLED: 'true' }, 'observability.tracing.enabled'],
   [{ AUTHPLANE_LOG_OTEL: 'true' }, 'observability.logging.outputs.otel'],
-  [{ AUTHPLANE_NATS_URL: 'nats://localhost:4222' }, 'nats.url'],
 ];
 
 for (const [env, key] of unavailable) {

@@ -13,6 +13,7 @@ export function brokenRules(config: Config): Problem[] {
     ...clientRules(config),
     ...dpopRules(config),
     ...sessionRules(config),
+    ...natsRules(config),
     ...limitRules(config),
     ...retentionRules(config),
     ...seedRules(config),
@@ -60,6 +61,16 @@ function* sessionRules({ session }: Config): Iterable<Problem> {
   }
   if (/^__(Host|Secure)-/i.test(session.cookie_name) && !session.secure) {
     yield { key: 'session.cookie_name', message: 'this prefix needs session.secure, or browsers drop the cookie' };
+  }
+}
+
+function* natsRules({ nats: { credentials, user, password, token, tls } }: Config): Iterable<Problem> {
+  if ([credentials, user, token].filter((way) => way !== undefined).length > 1) {
+    yield { key: 'nats', message: 'set one of credentials, user and token' };
+  }
+  if (password !== undefined && user === undefined) yield { key: 'nats.password', message: 'needs nats.user' };
+  if ((tls.cert_path === undefined) !== (tls.key_path === undefined)) {
+    yield { key: 'nats.tls', message: 'cert_path and key_path belong together' };
   }
 }
 

@@ -5,7 +5,7 @@ import { weakSecrets } from './weak-secrets.ts';
 
 /** What is allowed but deserves a line in the log at boot. `dcr.mode` is taken as configured. */
 export function configWarnings(config: Config): string[] {
-  const { server, session, dcr, oauth, cimd, admin } = config;
+  const { server, session, dcr, oauth, cimd, admin, nats } = config;
   const open = dcr.mode !== 'admin_only';
   const all: readonly (readonly [is: boolean, warning: string])[] = [
     [
@@ -22,6 +22,10 @@ export function configWarnings(config: Config): string[] {
       'session.fail_closed is false: a disabled user may stay logged in while the database is down',
     ],
     [cimd.allow_private_addresses, 'cimd.allow_private_addresses is true: client ids can point into this network'],
+    [
+      nats.url.some(isOpenToOthers),
+      'nats.url has a nats:// server on another machine: credentials and hints may cross the network in the clear; tls:// insists on TLS',
+    ],
     [!admin.enabled, 'admin.enabled is false: nothing can be administered while this runs'],
   ];
   const warnings = all.filter(([is]) => is).map(([, warning]) => warning);
@@ -31,3 +35,9 @@ export function configWarnings(config: Config): string[] {
   }
   return warnings;
 }
+
+/** A server in the same machine or pod is nobody else's to listen to. */
+const isOpenToOthers = (url: string): boolean => {
+  const { protocol, hostname } = new URL(url);
+  return protocol === 'nats:' && !/^(localhost|127(\.\d+){3}|\[::1\])$/.test(hostname);
+};

@@ -1,7 +1,24 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
-import { type Change, type ChangeChannel, createChangeFeed } from './feed.ts';
+import type { ChannelName } from './catalogue.ts';
+import {
+  type Change,
+  type ChangeChannel,
+  type ChangePage,
+  createChangeFeed,
+  type ReadCause,
+  type ReadResult,
+} from './feed.ts';
+import type { HintOutcome } from './hints.ts';
+
+/** What the table would answer. */
+const pageOf = (rows: readonly Change[], version: number, limit: number): ChangePage => ({
+  changes: rows.filter((row) => row.version > version).slice(0, limit),
+  oldest: rows[0]?.version,
+  newest: rows.at(-1)?.version,
+  readAt: new Date(),
+});
 
 /** A feed over rows and a channel the test commands. */
 const startFeed = async (t: TestContext, options: { reconcileIntervalMs?: number; reachable?: boolean } = {}) => {
@@ -9,7 +26,11 @@ const startFeed = async (t: TestContext, options: { reconcileIntervalMs?: number
   const applied: string[] = [];
   const errors: unknown[] = [];
   const state = { reads: 0, reachable: options.reachable ?? true, beforeAnswer: async () => {} };
-  const on: { message?: (payload: string) => void; connected?: () => void } = {};
+  type Handlers = Parameters<ChangeChannel['start']>[0];
+  const on: Partial<Record<ChannelName, Handlers>> = {};
+  const hints: Partial<Record<HintOutcome, number>> = {};
+  const reads: [ReadCause, ReadResult][] = [];
+  const resets: string[] = [];
   const answer = async <T>(read: () => T): Promise<T> => {
     state.reads += 1;
     if (!state.reachable) throw new Error('the database is away');
@@ -17,15 +38,26 @@ const startFeed = async (t: TestContext, options: { reconcileIntervalMs?: number
     await state.beforeAnswer();
     return result;
   };
-  const channel: ChangeChannel = { start: (handlers) => void Object.assign(on, handlers), stop: async () => {} };
+  const channel = (name: ChannelName): ChangeChannel => ({
+    name,
+    start(handlers) {
+      on[name] = handlers;
+    },
+    stop: async () => {},
+  });
   const feed = createChangeFeed({
     source: {
       latestVersion: () => answer(() => rows.at(-1)?.version ?? 0),
-      since: (version, limit) => answer(() => rows.filter((row) => row.version > version).slice(0, limit)),
+      since: (version, limit) => answer(() => pageOf(rows, version, limit)),
     },
-    channels: [channel],
+    channels: [channel('notify'), channel('nats')],
     reconcileIntervalMs: options.reconcileIntervalMs ?? 60_000,
     onError: (error) => errors.push(error),
+    onHint(_channel, outcome) {
+      hints[outcome] = (hints[outcome] ?? 0) + 1;
+    },
+    onRead: (cause, result) => reads.push([cause, result]),
+    onReset: (reason) => resets.push(reason),
   });
   feed.subscribe('client', (key) => void applied.push(key));
   await feed.start();
@@ -36,13 +68,19 @@ const startFeed = async (t: TestContext, options: { reconcileIntervalMs?: number
     applied,
     errors,
     state,
+    hints,
+    reads,
+    resets,
+    rows,
     commit(version: number, key = `c${version}`, kind = 'client') {
       rows.push({ version, kind, key, at: new Date() });
       return JSON.stringify({ version, kind, key });
     },
-    message: (payload: string) => on.message?.(payload),
-    connected: () => on.connected?.(),
-    settled: () => setTimeout(10),
+    message: (payload: string | Uint8Array, subjectKind?: string) => on.notify?.message(payload, subjectKind),
+    overNats: (payload: string | Uint8Array, subjectKind = 'client') => on.nats?.message(payload, subjectKind),
+    connected: () => on.notify?.connected(),
+    lost: () => on.notify?.lost(),
+    settled: () => setTimeout(30),
   };
 };
 
@@ -141,16 +179,18 @@ test('one read runs at a time, and what was committed during it is read after it
   const feed = await startFeed(t);
   let running = 0;
   let most = 0;
+  const answer = Promise.withResolvers<void>();
   feed.state.beforeAnswer = async () => {
     running += 1;
     most = Math.max(most, running);
-    await setTimeout(10);
+    await answer.promise;
     running -= 1;
   };
-  feed.message(feed.commit(1));
-  await setTimeout(2); // the first read has its rows
+  feed.message(feed.commit(1)); // the read has its rows already, but not returned them
   for (const version of [2, 3, 4]) feed.message(feed.commit(version));
-  await setTimeout(60);
+  await feed.settled();
+  answer.resolve();
+  await feed.settled();
   assert.equal(most, 1);
   assert.deepEqual(feed.applied, ['c1', 'c2', 'c3', 'c4']);
   assert.equal(feed.state.reads, 2, 'three hints cause one more read');
@@ -208,10 +248,11 @@ test('a feed that finds its place late resets what was cached before', async () 
       if (!available) throw new Error('away');
       return 7;
     },
-    since: async () => [],
+    since: async () => pageOf([{ version: 7, kind: 'client', key: 'c7', at: new Date() }], 7, 500),
   };
   let connected = () => {};
-  const channel = {
+  const channel: ChangeChannel = {
+    name: 'notify',
     start: (on: { connected: () => void }) => {
       connected = on.connected;
     },
@@ -230,4 +271,128 @@ test('a feed that finds its place late resets what was cached before', async () 
   await setTimeout(20);
   await feed.stop();
   assert.equal(resets, 1);
+});
+
+test('a flood of forged hints costs a few reads, and the other channel is believed as before', async (t) => {
+  const feed = await startFeed(t);
+  const forged = (version: number) => JSON.stringify({ version, kind: 'client', key: 'forged' });
+  for (let n = 0; n < 300; n += 1) {
+    for (let m = 0; m < 20; m += 1) feed.overNats(forged(Number.MAX_SAFE_INTEGER - n * 20 - m));
+    if (n % 10 === 0) await setTimeout(1);
+  }
+  await setTimeout(20);
+  assert.ok(feed.state.reads < 12, `${feed.state.reads} reads for 6000 hints`);
+  feed.message(feed.commit(1));
+  await feed.settled();
+  assert.deepEqual(feed.applied, ['c1'], 'a true hint over the other channel is acted on at once');
+  feed.overNats(feed.commit(2));
+  await setTimeout(700);
+  assert.deepEqual(feed.applied, ['c1', 'c2'], 'and one over the same channel half a second later at most');
+  const { true: honest = 0, false: lies = 0, excess = 0, known = 0 } = feed.hints;
+  assert.equal(lies + excess, 6000);
+  assert.equal(honest + known, 2);
+});
+
+test('after an honest hint a channel is believed at once again', async (t) => {
+  const feed = await startFeed(t);
+  for (let n = 0; n < 6; n += 1) {
+    feed.overNats(JSON.stringify({ version: 1000 + n, kind: 'client', key: 'forged' }));
+    await setTimeout(2 ** n * 5);
+  }
+  feed.overNats(feed.commit(1));
+  await setTimeout(600);
+  feed.overNats(feed.commit(2));
+  await feed.settled();
+  assert.deepEqual(feed.applied, ['c1', 'c2']);
+});
+
+test('what a channel may not say is counted by its reason and read for nothing', async (t) => {
+  const feed = await startFeed(t);
+  const said = (kind: string) => JSON.stringify({ version: 1, kind, key: 'x' });
+  feed.overNats(said('resource'), 'client');
+  feed.overNats(said('client'), '*');
+  feed.overNats(said('client'), '>');
+  feed.overNats(said('config'), 'config');
+  feed.overNats(said('__proto__'), '__proto__');
+  feed.overNats(Buffer.alloc(10 * 1024 * 1024, '{'));
+  feed.overNats(Buffer.from([0xff, 0xfe, 0x00]));
+  feed.overNats('', 'client');
+  await feed.settled();
+  assert.deepEqual(feed.hints, { wrong_subject: 3, unknown_kind: 2, oversized: 1, malformed: 2 });
+  assert.equal(feed.state.reads, 0);
+});
+
+test('changes that were pruned before they were read empty the caches', async (t) => {
+  const feed = await startFeed(t);
+  let forgotten = 0;
+  feed.feed.onReset(() => {
+    forgotten += 1;
+  });
+  feed.message(feed.commit(1));
+  await feed.settled();
+  assert.equal(forgotten, 0);
+  feed.rows.splice(0);
+  feed.message(feed.commit(9)); // 2 to 8 came and went
+  await feed.settled();
+  assert.deepEqual([feed.resets, forgotten], [['pruned'], 1]);
+  feed.message(feed.commit(11)); // 10 was rolled back: the rows reach back far enough
+  await feed.settled();
+  assert.deepEqual(feed.resets, ['pruned']);
+  assert.deepEqual(feed.applied, ['c1', 'c9', 'c11']);
+});
+
+test('a database that went back is followed from where it is now', async (t) => {
+  const feed = await startFeed(t);
+  for (const version of [1, 2, 3]) feed.message(feed.commit(version));
+  await feed.settled();
+  feed.rows.pop(); // a standby without the last change has taken over
+  feed.connected();
+  await feed.settled();
+  assert.deepEqual(feed.resets, ['went_back']);
+  feed.message(feed.commit(3, 'another third'));
+  await feed.settled();
+  assert.deepEqual(feed.applied, ['c1', 'c2', 'c3', 'another third']);
+});
+
+test('a subscriber that takes its time does not keep other changes waiting', async (t) => {
+  const feed = await startFeed(t);
+  const slow = Promise.withResolvers<void>();
+  feed.feed.subscribe('signing_key', () => slow.promise);
+  feed.commit(1, 'k1', 'signing_key');
+  feed.message(feed.commit(2));
+  await feed.settled();
+  assert.deepEqual(feed.applied, ['c2']);
+  slow.resolve();
+});
+
+test('a flood while the database is away is not a flood of reads', async (t) => {
+  const feed = await startFeed(t);
+  feed.state.reachable = false;
+  for (let n = 1; n <= 50; n += 1) {
+    feed.message(JSON.stringify({ version: n, kind: 'client', key: 'c' }));
+    await setTimeout(1);
+  }
+  assert.ok(feed.state.reads < 8, `${feed.state.reads} reads`);
+});
+
+test('the status says what works', async (t) => {
+  const feed = await startFeed(t);
+  assert.deepEqual(
+    { ...feed.feed.status(), secondsSinceRead: 0 },
+    { reading: true, version: 0, secondsSinceRead: 0, channels: { notify: 'down', nats: 'down' } },
+  );
+  feed.connected();
+  await feed.settled();
+  assert.equal(feed.feed.status().channels.notify, 'up');
+  feed.state.reachable = false;
+  feed.feed.committed();
+  feed.lost();
+  await feed.settled();
+  assert.equal(feed.feed.status().reading, false);
+  assert.equal(feed.feed.status().channels.notify, 'down');
+  feed.state.reachable = true;
+  feed.message(feed.commit(1));
+  feed.connected();
+  await feed.settled();
+  assert.deepEqual([feed.feed.status().reading, feed.feed.status().version], [true, 1]);
 });

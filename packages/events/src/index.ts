@@ -1,3 +1,9 @@
 export * from './catalogue.ts';
 export * from './feed.ts';
+export { type HintOutcome, hintOutcomes } from './hints.ts';
+export * from './nats.ts';
+export type { NatsSettings } from './nats-settings.ts';
+export { placesOf } from './nats-settings.ts';
+export { type NatsTrouble, natsTroubles } from './nats-trouble.ts';
 export * from './notify.ts';
+export * from './relay.ts';

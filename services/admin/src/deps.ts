@@ -48,6 +48,8 @@ export type AdminPlaneOptions = {
   /** Who the audit trail says it was; `cli` when the CLI runs this application in its own process. */
   actor?: string;
   draining?: () => boolean;
+  /** Told after a change is committed, so that nobody has to wait for a channel to say so. */
+  committed?: () => void;
   /** How the hosts of identity providers are found; by the name servers of the system unless said. */
   resolveHost?: Resolve | undefined;
 };
@@ -110,5 +112,13 @@ export const createAdminPlane = (options: AdminPlaneOptions) => {
   const handlers: Handlers = { ...single, configuration: configurationHandlers({ store, kinds }) };
   metrics.activeClients.collectWith(() => store.clients.countActive());
   metrics.activeFamilies.collectWith(() => store.tokenFamilies.countLive(clock.now()));
-  return { ...deps, handlers, guard, failedKeys, keyUse, draining: options.draining ?? (() => false) };
+  return {
+    ...deps,
+    handlers,
+    guard,
+    failedKeys,
+    keyUse,
+    draining: options.draining ?? (() => false),
+    committed: options.committed ?? (() => {}),
+  };
 };

@@ -1,3 +1,4 @@
+import { openAdminFeed } from '@authserver/boot';
 import { type Config, isLocalhostIssuer, parseAddress } from '@authserver/config';
 import { drain, type HttpServer, listen } from '@authserver/http';
 import type { Keyring, KeyStore } from '@authserver/keys';
@@ -32,8 +33,11 @@ const reportIntervalMs = 5_000;
 /** Few, because operators are few; the token plane's pool is its own. */
 const connections = 5;
 
-/** The control plane's application without a port: for `startAdminService`, and for the CLI in one process. */
-export const openAdminApp = async (options: AdminServiceOptions): Promise<OpenAdmin> => {
+/**
+ * The control plane's application without a port: for `startAdminService`, and for the CLI in one process, which is over
+ * before anything could change and leaves publishing to those who serve (`follow`).
+ */
+export const openAdminApp = async (options: AdminServiceOptions & { follow?: boolean }): Promise<OpenAdmin> => {
   const { config, metrics } = options;
   const database: Database = openDatabase({
     dsn: options.dsn,
@@ -43,6 +47,7 @@ export const openAdminApp = async (options: AdminServiceOptions): Promise<OpenAd
     onQuery: (operation, seconds) => metrics.dbDuration.observe({ operation, store: 'postgres' }, seconds),
   });
   let draining = false;
+  const feed = options.follow ? openAdminFeed({ ...options, database }) : undefined;
   try {
     await seedConfiguration(createStore(database), config, options.clock);
     const plane = createAdminPlane({
@@ -51,8 +56,12 @@ export const openAdminApp = async (options: AdminServiceOptions): Promise<OpenAd
       version,
       apiKey: options.adminApiKey,
       draining: () => draining,
+      committed: () => feed?.committed(),
     });
     const app = await createAdminApp(plane);
+    feed?.subscribe('signing_key', () => options.keyring.reload());
+    feed?.onReset(() => options.keyring.reload());
+    await feed?.start();
     const reporting = setInterval(() => {
       plane.failedKeys
         .report()
@@ -67,11 +76,13 @@ export const openAdminApp = async (options: AdminServiceOptions): Promise<OpenAd
       close: async () => {
         await drain(app, config.server.shutdown_wait * 1000);
         clearInterval(reporting);
+        await feed?.stop();
         await plane.keyUse.close();
         await database.end();
       },
     };
   } catch (error) {
+    await feed?.stop();
     await database.end();
     throw error;
   }
@@ -79,7 +90,7 @@ export const openAdminApp = async (options: AdminServiceOptions): Promise<OpenAd
 
 /** Opens the control plane on `admin.address`. */
 export const startAdminService = async (options: AdminServiceOptions): Promise<AdminService> => {
-  const admin = await openAdminApp(options);
+  const admin = await openAdminApp({ ...options, follow: true });
   try {
     const { address } = options.config.admin;
     const port = await listen(admin.app, parseAddress(address), isLocalhostIssuer(options.config.server.issuer));

@@ -1,9 +1,10 @@
+import { openTokenFeed } from '@authserver/boot';
 import { type Config, isLocalhostIssuer, parseAddress } from '@authserver/config';
-import { createChangeFeed, notifyChannel } from '@authserver/events';
+import type { FeedStatus } from '@authserver/events';
 import { createHttpServer, drain, type HttpServer, healthRoutes, listen, metricsRoute } from '@authserver/http';
 import type { Keyring } from '@authserver/keys';
 import { openRedis, type RedisConnection } from '@authserver/replay';
-import { changes, type Database, keepPartitions, openDatabase, partitionsUntil } from '@authserver/store';
+import { type Database, keepPartitions, openDatabase, partitionsUntil } from '@authserver/store';
 import { type Logger, type Metrics, version } from '@authserver/telemetry';
 import { createTokenApp } from './app.ts';
 import { createTokenPlane, type TokenPlaneOptions } from './deps.ts';
@@ -30,6 +31,8 @@ export type TokenServiceOptions = {
 export type TokenService = {
   port: number;
   database: Database;
+  /** How far this process follows what others change. */
+  feedStatus(): FeedStatus;
   /** Lets `/ready` say no, so that a balancer looks elsewhere before the port closes. */
   beginDrain(): void;
   close(): Promise<void>;
@@ -47,15 +50,7 @@ export const startTokenService = async (options: TokenServiceOptions): Promise<T
     applicationName: 'authserver token',
     onQuery: (operation, seconds) => metrics.dbDuration.observe({ operation, store: 'postgres' }, seconds),
   });
-  const onError = (error: unknown) => logger.warn({ err: error }, 'the change feed is interrupted');
-  const feed = createChangeFeed({
-    source: changes(database),
-    channels: [notifyChannel(options.dsn, onError)],
-    reconcileIntervalMs: config.changes.reconcile_interval * 1000,
-    onError,
-    onApplied: (kind, seconds) => metrics.changePropagation.observe({ kind }, seconds),
-  });
-
+  const feed = openTokenFeed({ ...options, database });
   const now = () => options.clock.now();
   const partitions = keepPartitions({
     database,
@@ -107,6 +102,7 @@ export const startTokenService = async (options: TokenServiceOptions): Promise<T
     return {
       port,
       database,
+      feedStatus: feed.status,
       beginDrain: () => {
         draining = true;
       },

@@ -1,4 +1,4 @@
-import { duration, list, optionalText, secret, section } from '../leaf.ts';
+import { duration, list, optionalText, secret, section, text } from '../leaf.ts';
 
 const scheme =
   (...schemes: string[]) =>
@@ -14,20 +14,35 @@ export const changes = section({
   ),
 });
 
+const credentials = (value: string) =>
+  /BEGIN NATS USER JWT/.test(value) && /BEGIN USER NKEY SEED/.test(value)
+    ? undefined
+    : 'expected the contents of a `.creds` file: a user JWT and an NKEY seed';
+
+const subject = (value: string) =>
+  /^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$/.test(value)
+    ? undefined
+    : 'expected names of letters, digits, "_" and "-", separated by dots';
+
 export const nats = section({
-  url: list([], scheme('nats', 'tls', 'ws', 'wss'))
-    .describe('NATS servers, which carry the change feed beside LISTEN/NOTIFY. Not available in this release.')
+  url: list([], scheme('nats', 'tls'))
+    .describe(
+      'NATS servers, any of which will do; they carry the change feed beside LISTEN/NOTIFY. `tls://` insists on TLS.',
+    )
     .meta({ secret: true, kind: 'list, secret' }),
-  credentials: secret().describe('Contents of a NATS `.creds` file; usually given as `credentials_file`.'),
+  subject_prefix: text('authserver', subject).describe(
+    'First part of the subjects `<prefix>.changes.<kind>`, for deployments that share a server.',
+  ),
+  credentials: secret(credentials).describe('Contents of a NATS `.creds` file; usually given as `credentials_file`.'),
   user: optionalText().describe('User name.'),
   password: secret().describe('Password of `user`.'),
   token: secret().describe('Token, instead of a user.'),
   tls: section({
-    ca_path: optionalText().describe('PEM file of the authorities to trust.'),
+    ca_path: optionalText().describe('PEM file of the authorities to trust, instead of those of the system.'),
     cert_path: optionalText().describe('PEM file of the client certificate.'),
     key_path: optionalText().describe('PEM file of the client key.'),
   }),
-}).meta({ reserved: true });
+});
 
 export const redis = section({
   url: secret(scheme('redis', 'rediss')).describe(

@@ -39,6 +39,8 @@ export type OperationRequest = {
   onProgress?: OnProgress | undefined;
   /** The address of the page after this one of a list. */
   addressOf: (query: Record<string, string>) => string;
+  /** Told after a commit; what it does is waited for by nobody. */
+  committed: () => void;
 };
 
 /** @throws {Problem} */
@@ -93,6 +95,7 @@ const perform = async (store: Store, request: OperationRequest): Promise<Answer>
     };
     return repeatable ? answerOnce(tx, repeatable, now, work) : work();
   });
+  request.committed();
   for (const work of afterCommit) await work();
   return answer;
 };

@@ -18,7 +18,10 @@ import { type AnyHandler, runOperation } from '../operations/run.ts';
 import { sendProgress, wantsProgress } from './progress.ts';
 
 /** Every operation of every entity of the admin API, as a route. */
-export const entityRoutes = (app: HttpServer, plane: Pick<AdminPlane, 'handlers' | 'clock' | 'store'>): void => {
+export const entityRoutes = (
+  app: HttpServer,
+  plane: Pick<AdminPlane, 'handlers' | 'clock' | 'store' | 'committed'>,
+): void => {
   const methodsOf = new Map<string, HTTPMethods[]>();
   for (const [entity, { operations }] of Object.entries(entities))
     for (const [name, operation] of Object.entries<Operation>(operations)) {
@@ -48,6 +51,7 @@ export const entityRoutes = (app: HttpServer, plane: Pick<AdminPlane, 'handlers'
               repeatable: repeatableOf(request),
               onProgress,
               addressOf: (query) => addressOf(request, query),
+              committed: plane.committed,
             });
           if (operation.progress && wantsProgress(request)) return sendProgress(reply, operation, run);
           const answer = await run();

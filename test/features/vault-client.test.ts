@@ -1,9 +1,11 @@
 import assert from 'node:assert/strict';
 import { createServer } from 'node:http';
+import { createServer as createHttpsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createVaultClient, type VaultError, type VaultFailure, type VaultOptions, vaultPath } from '@authserver/vault';
+import { certificate, privateKey } from '../support/metadata-host.ts';
 import { openVault } from '../support/vault-server.ts';
 
 const vault = await openVault();
@@ -215,4 +217,20 @@ test('what is sent: below the path of the address, with namespace and token, and
     `POST /behind/v1/transit/encrypt/${key} team hvs.x true`,
   ]);
   await fails(client.call('GET', 'elsewhere'), 'unavailable', /307/);
+});
+
+test('over TLS only an authority that is trusted, or the one that is given, vouches for Vault', async (t) => {
+  const server = createHttpsServer({ cert: certificate, key: privateKey }, (_request, response) => {
+    response.end('{"data":{"some":"thing"}}');
+  });
+  await new Promise<void>((resolve) => server.listen(0, 'localhost', resolve));
+  t.after(() => server.closeAllConnections());
+  t.after(() => server.close());
+  const { port } = server.address() as AddressInfo;
+  const login = { method: 'token', token: 'hvs.x' } as const;
+  const address = `https://localhost:${port}`;
+  await fails(connect(t, { address, login }).encrypt(), 'unavailable', /not reached \(DEPTH_ZERO_SELF_SIGNED_CERT\)/);
+  assert.deepEqual(await connect(t, { address, login, ca: certificate }).encrypt(), { some: 'thing' });
+  const other = `https://127.0.0.1:${port}`; // not a name of it
+  await fails(connect(t, { address: other, login, ca: certificate }).encrypt(), 'unavailable', /ERR_TLS_CERT_ALTNAME/);
 });

@@ -69,7 +69,7 @@ export const startMetadataHost = async (options: { https?: string } = {}) => {
 export type MetadataHost = Awaited<ReturnType<typeof startMetadataHost>>;
 
 /** Of nobody and for nothing but these tests; names client.example, *.client.example and localhost. */
-const certificate = `-----BEGIN CERTIFICATE-----
+export const certificate = `-----BEGIN CERTIFICATE-----
 MIIBjTCCATOgAwIBAgIBATAKBggqhkjOPQQDAjAZMRcwFQYDVQQDDA5jbGllbnQu
 ZXhhbXBsZTAgFw0yNDAxMDEwMDAwMDBaGA8yMTI0MDEwMTAwMDAwMFowGTEXMBUG
 A1UEAwwOY2xpZW50LmV4YW1wbGUwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAAQC
@@ -80,7 +80,7 @@ VR0OBBYEFI+A5hEcXP3lsh/y4naTYx8ckAzfMAoGCCqGSM49BAMCA0gAMEUCIFsv
 uawETbgLua74et9xucphmkwDfftMM+2saN3AHClzAiEA8bicNcpt9wVpIeH3c6TJ
 4DFM/LlzlpYj2IrFUmyTrdM=
 -----END CERTIFICATE-----`;
-const privateKey = `-----BEGIN PRIVATE KEY-----
+export const privateKey = `-----BEGIN PRIVATE KEY-----
 MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgzRNO9LrtJ2n1PRlN
 GkkQ3xnDt+t4wIQqSxG78Ap1G6uhRANCAAQCkRMkvKVkXC0wY7/840pUtBKi7WAp
 FMbilA1U0EvtOU3+w5de815gVBJtT1y+H2LualilRbCK7WbeixR4l3+t

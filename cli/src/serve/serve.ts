@@ -40,6 +40,7 @@ export const serve = async ({ configPath, role, newSigningKeys, env }: ServeOpti
     adminRole: withAdmin,
     newSigningKeys,
     progress,
+    warn: (message) => logger.warn(message),
   });
   let token: TokenService | undefined;
   let admin: AdminService | undefined;

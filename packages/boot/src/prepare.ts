@@ -3,7 +3,7 @@ import type { Config } from '@authserver/config';
 import type { DataCipher } from '@authserver/encryption';
 import { createKeyring, type Keyring, type KeyStore } from '@authserver/keys';
 import { type Database, ensurePartitions, migrate, openDatabase, repositories } from '@authserver/store';
-import { openDataCipher } from './data-cipher.ts';
+import { type OpenedCipher, openDataCipher } from './data-cipher.ts';
 import { readOrCreateSecret } from './generated-secrets.ts';
 import { openKeyStore } from './key-store.ts';
 
@@ -42,6 +42,8 @@ export type PrepareOptions = {
   env: NodeJS.ProcessEnv;
   /** Told what is going on, for a person who waits. */
   progress?: (message: string) => void;
+  /** Told what an operator should look into although it works still. */
+  warn?: (message: string) => void;
   /** Whether this process answers for the admin API. */
   adminRole: boolean;
   /** Make signing keys although this database had some before, which ends every live access token. */
@@ -50,9 +52,11 @@ export type PrepareOptions = {
 
 /** Migrates, and opens or makes secrets and keys. The database is stopped again if that fails. */
 export const prepare = async (options: PrepareOptions): Promise<Prepared> => {
-  const { config, database, env, progress = () => {}, adminRole, newSigningKeys = false } = options;
+  const { config, database, env, progress = () => {}, warn = () => {}, adminRole, newSigningKeys = false } = options;
   let connection: Database | undefined;
+  let opened: OpenedCipher | undefined;
   const stop = async (): Promise<void> => {
+    opened?.close();
     await connection?.end();
     await database.stop();
   };
@@ -66,7 +70,8 @@ export const prepare = async (options: PrepareOptions): Promise<Prepared> => {
     const keyDatabase = openKeyDatabase(database.dsn);
     connection = keyDatabase;
     await ensurePartitions(keyDatabase, new Date());
-    const cipher = await openDataCipher(config, env);
+    opened = await openDataCipher(config, env, warn);
+    const { cipher } = opened;
     // One at a time: of two processes with different directories, the second must find that keys exist.
     const { keyStore, dcrMode } = await keyDatabase.transaction(async (tx) => {
       await tx.query('prepare_lock', 'select pg_advisory_xact_lock(7237912384503)');

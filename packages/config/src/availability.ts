@@ -6,7 +6,7 @@ import type { Config } from './schema.ts';
  * noted; these ask for it, and a server that came up without it would not be what the operator wrote down.
  */
 export function unavailableChoices(config: Config): Problem[] {
-  const { signing, observability, oidc, data_encryption } = config;
+  const { signing, observability, oidc } = config;
   const { outputs } = observability.logging;
   const { provider } = observability.metrics;
   const asked: readonly (readonly [key: string, value: string, is: boolean])[] = [
@@ -16,7 +16,6 @@ export function unavailableChoices(config: Config): Problem[] {
     ['observability.logging.outputs.otel', 'OTLP log output', outputs.otel],
     ['observability.metrics.provider', provider, provider === 'otel' || provider === 'both'],
     ['observability.tracing.enabled', 'tracing', observability.tracing.enabled],
-    ['data_encryption.driver', 'vault_transit_encrypt', data_encryption.driver === 'vault_transit_encrypt'],
   ];
   return asked
     .filter(([, , is]) => is)

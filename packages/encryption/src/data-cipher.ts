@@ -18,7 +18,12 @@ export interface DataCipher {
    * @throws {CipherUnavailableError} when the home of the key does not answer; a later try may succeed
    */
   decrypt(owner: string, sealed: Sealed): Promise<Buffer>;
-  /** Whether it was encrypted with the key in use now; what was not is encrypted anew by `admin crypto reencrypt`. */
+  /**
+   * Whether it was encrypted with the key in use now; what was not is encrypted anew by `admin crypto reencrypt`. Only the
+   * beginning of the value is looked at: what comes before the first secret byte.
+   *
+   * @throws {CipherUnavailableError}
+   */
   isCurrent(sealed: Sealed): Promise<boolean>;
 }
 

@@ -1,3 +1,4 @@
 export * from './aes-master.ts';
 export * from './any-backend.ts';
 export * from './data-cipher.ts';
+export * from './vault-transit.ts';

@@ -23,6 +23,12 @@ export const dataEncryption = section({
     key_name: optionalText()
       .describe('Name of the Transit key, of type `aes256-gcm96`.')
       .meta({ env: 'DATA_ENCRYPTION_VAULT_KEY_NAME' }),
+    namespace: optionalText()
+      .describe('Namespace of Vault Enterprise or OpenBao.')
+      .meta({ env: 'DATA_ENCRYPTION_VAULT_NAMESPACE' }),
+    ca_path: optionalText()
+      .describe('PEM file of the authorities to trust, instead of those of Node.')
+      .meta({ env: 'DATA_ENCRYPTION_VAULT_CA_PATH' }),
     timeout: duration('10s', { min: '1ms' })
       .describe('Time a call to Vault may take.')
       .meta({ env: 'DATA_ENCRYPTION_VAULT_TIMEOUT' }),

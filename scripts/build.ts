@@ -3,6 +3,7 @@
  *
  *   dist/lib/authserver.js    the CLI, `serve` included     dist/lib/migrations/    SQL
  *   dist/lib/commands.js      its commands                  dist/node_modules/      what cannot be bundled
+ *   dist/lib/token.js         the token service alone       dist/lib/admin.js       the admin service alone
  *
  * `dist/package.json` also names the modules that were left out, so `npm install --prefix dist` brings another
  * platform's, and the embedded PostgreSQL.
@@ -30,6 +31,8 @@ const NATIVE = '@node-rs/argon2';
 const entryPoints = {
   authserver: join(root, 'cli/bin/authserver.js'),
   commands: join(root, 'cli/src/commands.ts'),
+  token: join(root, 'services/token/src/main.ts'),
+  admin: join(root, 'services/admin/src/main.ts'),
 };
 
 /** CommonJS modules inside an ES module bundle still ask for these. One line, so that line numbers hold. */

@@ -163,7 +163,8 @@ export const threatGroups: readonly ThreatGroup[] = [
     M01 PostgreSQL gone
     M04 Redis gone
     M06 NATS gone or partitioned
-    M07 NATS spoofing and replay`,
+    M07 NATS spoofing and replay
+    M15 Admin plane gone`,
   ),
 ];
 

@@ -76,7 +76,7 @@ const mayImport: Record<string, readonly string[]> = {
   keys: ['oauth', 'telemetry', 'vault'],
   http: ['oauth', 'telemetry'],
   'admin-api': ['oauth', 'telemetry'],
-  boot: ['config', 'encryption', 'events', 'keys', 'store', 'telemetry', 'vault'],
+  boot: ['config', 'encryption', 'events', 'http', 'keys', 'store', 'telemetry', 'vault'],
   token: everyPackage,
   admin: everyPackage,
   cli: [...everyPackage, 'token', 'admin'],

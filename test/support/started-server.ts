@@ -30,8 +30,8 @@ export type StartOptions = {
   role?: 'all' | 'token' | 'admin';
   /** Further flags of `serve`. */
   flags?: string[];
-  /** `npm start` as a person types it, or the command line behind it, which is a second faster. */
-  by?: 'npm' | 'cli';
+  /** `npm start` as a person types it, the command line behind it, which is a second faster, or the service of the role. */
+  by?: 'npm' | 'cli' | 'service';
 };
 
 export type Ports = { token: number; admin: number; internal: number };
@@ -56,6 +56,12 @@ export const launchServer = async (options: StartOptions = {}): Promise<StartedS
     SIGNING_KEY_PATH: join(directory, 'data/keys'),
   };
   const env = named(options.by === 'npm' ? { ...elsewhere, ...settings } : settings);
+  if (options.by === 'service') {
+    const main = join(root, 'services', options.role ?? 'token', 'src/main.ts');
+    const args = [main, ...(options.flags ?? [])];
+    const child = startProcess(process.execPath, args, { cwd: directory, env: cleanEnvironment(env) });
+    return new StartedServer({ process: child, directory, ports, env, started: performance.now() });
+  }
   const role = [...(options.role === undefined ? [] : ['--role', options.role]), ...(options.flags ?? [])];
   const started = performance.now();
   const process_ =
@@ -111,7 +117,7 @@ export class StartedServer {
   }
 
   async ready(): Promise<void> {
-    await this.process.printed(' is ready (');
+    await this.process.printed(/ is ready \(|"msg":"ready"/);
     this.readySeconds = (performance.now() - this.#started) / 1000;
   }
 

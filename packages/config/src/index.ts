@@ -1,4 +1,5 @@
 export { type Address, parseAddress } from './address.ts';
+export { type DrainTimes, drainTimes } from './drain.ts';
 export { parseDuration } from './duration.ts';
 export { renderExample } from './example.ts';
 export { isLocalhostIssuer } from './issuer.ts';

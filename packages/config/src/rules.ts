@@ -9,6 +9,7 @@ export function brokenRules(config: Config): Problem[] {
   return [
     ...(issuer ? [{ key: 'server.issuer', message: issuer }] : []),
     ...addressRules(config),
+    ...drainRules(config),
     ...storageRules(config),
     ...clientRules(config),
     ...dpopRules(config),
@@ -30,6 +31,12 @@ function* addressRules({ server, admin }: Config): Iterable<Problem> {
         yield { key, message: `must not be the same as ${otherKey}` };
       }
     }
+  }
+}
+
+function* drainRules({ server: { drain_delay, shutdown_wait } }: Config): Iterable<Problem> {
+  if (drain_delay !== undefined && drain_delay > 0 && drain_delay >= shutdown_wait) {
+    yield { key: 'server.drain_delay', message: 'must be shorter than server.shutdown_wait, which includes it' };
   }
 }
 

@@ -6,5 +6,7 @@ export * from './listen.ts';
 export * from './metrics.ts';
 export * from './oauth-errors.ts';
 export * from './problems.ts';
+export * from './readiness.ts';
 export * from './reference.ts';
 export * from './server.ts';
+export * from './waiting-room.ts';

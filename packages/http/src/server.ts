@@ -28,7 +28,11 @@ export type HttpServerOptions = {
   /** CIDR list whose `X-Forwarded-*` we believe; empty means nobody. */
   trustedProxies: readonly string[];
   readTimeoutMs: number;
+  /** Longest silence on a connection whose request is being answered; 0 is no limit. */
+  writeTimeoutMs: number;
   idleTimeoutMs: number;
+  /** Whether this process is on its way out: then every answer is the last on its connection. */
+  draining?: (() => boolean) | undefined;
   /** Path the public URL adds before every route (`/tenant`); a proxy may have taken it away already. */
   basePath?: string;
   /** Other paths under which a route is also found, such as `/token` for `/oauth/token`. */
@@ -53,6 +57,7 @@ type Method = (typeof methods)[number];
  */
 export const createHttpServer = (options: HttpServerOptions): HttpServer => {
   const isTrustedProxy = trustedProxyCheck(options.trustedProxies);
+  const { draining = () => false } = options;
   const app: HttpServer = Fastify({
     loggerInstance: options.logger as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -67,6 +72,7 @@ export const createHttpServer = (options: HttpServerOptions): HttpServer => {
         options.readTimeoutMs === 0 ? headersTimeoutMs : Math.min(headersTimeoutMs, options.readTimeoutMs),
       connectionsCheckingInterval: timeoutCheckMs,
     },
+    connectionTimeout: options.writeTimeoutMs,
     keepAliveTimeout: options.idleTimeoutMs,
     genReqId: createRequestIds(),
     routerOptions: { ignoreTrailingSlash: false, maxParamLength: 2048, querystringParser: parseForm },
@@ -103,6 +109,7 @@ export const createHttpServer = (options: HttpServerOptions): HttpServer => {
 
   app.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id);
+    if (draining()) reply.header('connection', 'close');
     done(request.headers['content-encoding'] === undefined ? undefined : new UnreadableEncoding());
   });
 

@@ -25,6 +25,8 @@ export type RedisConnection = {
   prefix: string;
   /** @throws {OAuthError} `temporarily_unavailable` (503) when Redis does not answer in time */
   run<T>(use: RedisUse, work: (client: RedisClient) => Promise<T>): Promise<T>;
+  /** Whether it is connected now. */
+  isUp(): boolean;
   close(): void;
 };
 
@@ -98,6 +100,7 @@ export const openRedis = (options: RedisOptions): RedisConnection => {
         options.onRun?.(use, (performance.now() - start) / 1000, failed);
       }
     },
+    isUp: () => state === 'up',
     close() {
       client.removeAllListeners('close');
       client.disconnect();

@@ -41,8 +41,12 @@ export const pendingMigrations = async (db: Queryable): Promise<string[]> => {
     'migrations_applied',
     'select version, name, checksum from schema_migrations',
   );
-  return toPlan(await readMigrations(), new Map(rows.map((row) => [row.version, row]))).pending;
+  ownMigrations ??= readMigrations();
+  return toPlan(await ownMigrations, new Map(rows.map((row) => [row.version, row]))).pending;
 };
+
+/** The files do not change under a running process, which is asked about them every few seconds. */
+let ownMigrations: Promise<Migration[]> | undefined;
 
 /**
  * Applies what is pending, each file in its own transaction, and returns the names that this call applied.
@@ -84,7 +88,9 @@ const apply = async (connection: pg.Client, migration: Migration): Promise<void>
     await connection.query('commit');
   } catch (cause) {
     await connection.query('rollback').catch(() => {});
-    throw new Error(`migration ${migration.name} failed: ${(cause as Error).message}`, { cause });
+    throw new Error(`migration ${migration.name} failed: ${(cause as Error).message}`, {
+      cause: toStoreError(cause), // a lock it did not get in time may be free at the next attempt
+    });
   }
 };
 
@@ -119,6 +125,7 @@ const withConnection = async <T>(dsn: string, work: (connection: pg.Client) => P
     connectionString: dsn,
     application_name: 'authserver migrate',
     connectionTimeoutMillis: 5_000,
+    keepAlive: true, // whoever waits for the lock may wait for a process that is gone
   });
   connection.on('error', () => {});
   try {

@@ -18,7 +18,9 @@ export const createAdminApp = async (plane: AdminPlane): Promise<HttpServer> => 
     metrics: plane.metrics,
     trustedProxies: config.server.trusted_proxies,
     readTimeoutMs: config.server.read_timeout * 1000,
+    writeTimeoutMs: config.server.write_timeout * 1000,
     idleTimeoutMs: config.server.idle_timeout * 1000,
+    draining: plane.draining,
   });
   app.addHook('onRequest', async (_request, reply) => {
     reply.headers(securityHeaders);
@@ -32,7 +34,7 @@ export const createAdminApp = async (plane: AdminPlane): Promise<HttpServer> => 
   app.removeContentTypeParser('application/x-www-form-urlencoded'); // every body here is JSON
   acceptEmptyJson(app);
 
-  healthRoutes(app, plane);
+  healthRoutes(app, { readiness: plane.readiness, details: true });
   if (config.observability.metrics.provider !== 'none')
     metricsRoute(app, config.observability.metrics.path, plane.metrics);
   const document = JSON.stringify(openApiDocument());

@@ -1,4 +1,7 @@
+import { changeFeedCheck, databaseCheck, migrationsCheck, signingCheck } from '@authserver/boot';
 import { type Config, isLocalhostIssuer } from '@authserver/config';
+import type { FeedStatus } from '@authserver/events';
+import { type Check, createReadiness } from '@authserver/http';
 import type { Keyring, KeyStore } from '@authserver/keys';
 import { createOutboundClient, type Resolve } from '@authserver/outbound';
 import { createStore, type Database } from '@authserver/store';
@@ -50,6 +53,10 @@ export type AdminPlaneOptions = {
   draining?: () => boolean;
   /** Told after a change is committed, so that nobody has to wait for a channel to say so. */
   committed?: () => void;
+  /** How far this process follows what other control planes change. */
+  feedStatus?: (() => FeedStatus) | undefined;
+  /** What else this process stands on: the data plane, where it serves that as well. */
+  moreChecks?: (() => readonly Check[]) | undefined;
   /** How the hosts of identity providers are found; by the name servers of the system unless said. */
   resolveHost?: Resolve | undefined;
 };
@@ -112,13 +119,17 @@ export const createAdminPlane = (options: AdminPlaneOptions) => {
   const handlers: Handlers = { ...single, configuration: configurationHandlers({ store, kinds }) };
   metrics.activeClients.collectWith(() => store.clients.countActive());
   metrics.activeFamilies.collectWith(() => store.tokenFamilies.countLive(clock.now()));
-  return {
-    ...deps,
-    handlers,
-    guard,
-    failedKeys,
-    keyUse,
-    draining: options.draining ?? (() => false),
-    committed: options.committed ?? (() => {}),
-  };
+  const draining = options.draining ?? (() => false);
+  const { feedStatus } = options;
+  const own = [
+    ...[databaseCheck(database), migrationsCheck(database), signingCheck(options.keyring)],
+    ...(feedStatus ? [changeFeedCheck(feedStatus)] : []),
+  ];
+  const readiness = createReadiness({
+    checks: () => [...own, ...(options.moreChecks?.() ?? []).filter(({ name }) => !own.some((it) => it.name === name))],
+    draining,
+    onChange: (check, { status, reason }, error) =>
+      options.logger.warn({ check, status, reason, err: error }, 'readiness'),
+  });
+  return { ...deps, handlers, guard, failedKeys, keyUse, draining, readiness, committed: options.committed ?? (() => {}) };
 };

@@ -1,6 +1,6 @@
 import { openAdminFeed } from '@authserver/boot';
-import { type Config, isLocalhostIssuer, parseAddress } from '@authserver/config';
-import { drain, type HttpServer, listen } from '@authserver/http';
+import { type Config, drainTimes, isLocalhostIssuer, parseAddress } from '@authserver/config';
+import { type Check, drain, type HttpServer, listen } from '@authserver/http';
 import type { Keyring, KeyStore } from '@authserver/keys';
 import type { Resolve } from '@authserver/outbound';
 import { createStore, type Database, openDatabase } from '@authserver/store';
@@ -21,6 +21,7 @@ export type AdminServiceOptions = {
   clock: { now(): Date };
   /** Who the audit trail says it was. */
   actor?: string;
+  moreChecks?: (() => readonly Check[]) | undefined;
   /** How the hosts of identity providers are found; by the name servers of the system unless said. */
   resolveHost?: Resolve | undefined;
 };
@@ -57,6 +58,7 @@ export const openAdminApp = async (options: AdminServiceOptions & { follow?: boo
       apiKey: options.adminApiKey,
       draining: () => draining,
       committed: () => feed?.committed(),
+      feedStatus: feed?.status,
     });
     const app = await createAdminApp(plane);
     feed?.subscribe('signing_key', () => options.keyring.reload());
@@ -74,7 +76,8 @@ export const openAdminApp = async (options: AdminServiceOptions & { follow?: boo
         draining = true;
       },
       close: async () => {
-        await drain(app, config.server.shutdown_wait * 1000);
+        draining = true;
+        await drain(app, drainTimes(config).waitMs);
         clearInterval(reporting);
         await feed?.stop();
         await plane.keyUse.close();

@@ -57,7 +57,9 @@ export const createTokenApp = async (plane: TokenPlane): Promise<HttpServer> => 
     metrics: plane.metrics,
     trustedProxies: config.server.trusted_proxies,
     readTimeoutMs: config.server.read_timeout * 1000,
+    writeTimeoutMs: config.server.write_timeout * 1000,
     idleTimeoutMs: config.server.idle_timeout * 1000,
+    draining: plane.draining,
     basePath: plane.basePath,
     ...(config.oauth.fallback_paths ? { aliases: fallbackPaths } : {}),
   });
@@ -114,7 +116,7 @@ export const createTokenApp = async (plane: TokenPlane): Promise<HttpServer> => 
     }
   });
 
-  healthRoutes(app, plane);
+  healthRoutes(app, { readiness: plane.readiness, details: false });
   // A path that cannot be decoded comes here without passing a hook, so the headers are set again.
   app.setErrorHandler((error, request, reply) => refuse(plane, request, reply.headers(headers), error));
   app.setNotFoundHandler({ preHandler: plane.limits.requests }, (request, reply) => {

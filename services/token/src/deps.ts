@@ -1,5 +1,7 @@
+import { changeFeedCheck, databaseCheck, migrationsCheck, signingCheck } from '@authserver/boot';
 import type { Config } from '@authserver/config';
 import type { ChangeFeed } from '@authserver/events';
+import { type Check, createReadiness, degraded, ok } from '@authserver/http';
 import type { Keyring } from '@authserver/keys';
 import { type GrantType, parseScope } from '@authserver/oauth';
 import { createOutboundClient, type Resolve } from '@authserver/outbound';
@@ -159,6 +161,21 @@ export const createTokenPlane = async (options: TokenPlaneOptions) => {
   const browser = createBrowser({ store, secrets, clock, config });
   const pending = createPendingRequests(secrets, clock, config.oauth.state_max_age);
 
+  // What it says of itself.
+  const checks = [
+    databaseCheck(database),
+    migrationsCheck(database),
+    signingCheck(keyring),
+    changeFeedCheck(options.feed.status),
+    ...(options.redis ? [redisCheck(options.redis)] : []),
+  ];
+  const draining = options.draining ?? (() => false);
+  const readiness = createReadiness({
+    checks: () => checks,
+    draining,
+    onChange: (check, { status, reason }, error) => logger.warn({ check, status, reason, err: error }, 'readiness'),
+  });
+
   const { housekeepingIntervalMs: intervalMs } = options;
   const chores = listChores({ database, config, clientUse, repeats });
   const housekeeping = createHousekeeping({ chores, clock, logger, ...(intervalMs && { intervalMs }) });
@@ -170,7 +187,9 @@ export const createTokenPlane = async (options: TokenPlaneOptions) => {
     issuer,
     basePath,
     steps: options.steps ?? [],
-    draining: options.draining ?? (() => false),
+    draining,
+    checks,
+    readiness,
     ping: () => database.query('ping', 'select 1'),
     reloadKeys,
     housekeeping,
@@ -227,3 +246,9 @@ export const createTokenPlane = async (options: TokenPlaneOptions) => {
     lockout: createLoginLockout({ attempts, secrets, clock, config: config.rate_limit }),
   };
 };
+
+/** Requests that need it are refused while it is away, see docs/limits.md; all others are served. */
+const redisCheck = (redis: RedisConnection): Check => ({
+  name: 'redis',
+  look: () => (redis.isUp() ? ok : degraded('not connected')),
+});

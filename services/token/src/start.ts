@@ -1,13 +1,14 @@
 import { openTokenFeed } from '@authserver/boot';
-import { type Config, isLocalhostIssuer, parseAddress } from '@authserver/config';
+import { type Config, drainTimes, isLocalhostIssuer, parseAddress } from '@authserver/config';
 import type { FeedStatus } from '@authserver/events';
-import { createHttpServer, drain, type HttpServer, healthRoutes, listen, metricsRoute } from '@authserver/http';
+import { type Check, drain, type HttpServer, listen } from '@authserver/http';
 import type { Keyring } from '@authserver/keys';
 import { openRedis, type RedisConnection } from '@authserver/replay';
 import { type Database, keepPartitions, openDatabase, partitionsUntil } from '@authserver/store';
 import { type Logger, type Metrics, version } from '@authserver/telemetry';
 import { createTokenApp } from './app.ts';
 import { createTokenPlane, type TokenPlaneOptions } from './deps.ts';
+import { createInternalServer } from './internal.ts';
 import type { Clock } from './time.ts';
 
 export type TokenServiceOptions = {
@@ -33,10 +34,14 @@ export type TokenService = {
   database: Database;
   /** How far this process follows what others change. */
   feedStatus(): FeedStatus;
+  /** What it looks at before it calls itself ready, for another plane in the same process to show. */
+  checks: readonly Check[];
   /** Lets `/ready` say no, so that a balancer looks elsewhere before the port closes. */
   beginDrain(): void;
   close(): Promise<void>;
 };
+
+const lastProbeMs = 1_000;
 
 /** Opens the data plane: database, change feed, routes, port. Everything it opened is closed again if it fails. */
 export const startTokenService = async (options: TokenServiceOptions): Promise<TokenService> => {
@@ -69,9 +74,12 @@ export const startTokenService = async (options: TokenServiceOptions): Promise<T
   let keyReload: NodeJS.Timeout | undefined;
   let draining = false;
   let closePlane: (() => Promise<void>) | undefined;
-  const opened: HttpServer[] = [];
+  let app: HttpServer | undefined;
+  let internal: HttpServer | undefined;
   const close = async (): Promise<void> => {
-    await Promise.all(opened.map((app) => drain(app, config.server.shutdown_wait * 1000)));
+    draining = true;
+    if (app) await drain(app, drainTimes(config).waitMs);
+    if (internal) await drain(internal, lastProbeMs); // who watches sees the last request end
     await partitions.stop();
     clearInterval(keyReload);
     await feed.stop();
@@ -90,19 +98,18 @@ export const startTokenService = async (options: TokenServiceOptions): Promise<T
     await plane.reloadKeys();
     keyReload = setInterval(plane.reloadKeys, config.changes.reconcile_interval * 1000);
     keyReload.unref();
-    const app = await createTokenApp(plane);
-    opened.push(app);
+    app = await createTokenApp(plane);
     const loopbackOnly = isLocalhostIssuer(config.server.issuer);
     const port = await listen(app, parseAddress(config.server.address), loopbackOnly);
     if (options.internalListener) {
-      const internal = createInternalServer(options, plane);
-      opened.push(internal);
+      internal = createInternalServer({ ...options, readiness: plane.readiness, draining: () => draining });
       await listen(internal, parseAddress(config.server.internal_address), loopbackOnly);
     }
     return {
       port,
       database,
       feedStatus: feed.status,
+      checks: plane.checks,
       beginDrain: () => {
         draining = true;
       },
@@ -126,19 +133,3 @@ const connectRedis = (url: string, { config, logger, metrics }: TokenServiceOpti
       if (failed) metrics.redisErrors.inc({ use });
     },
   });
-
-const createInternalServer = (
-  { config, logger, metrics }: TokenServiceOptions,
-  health: Parameters<typeof healthRoutes>[1],
-): HttpServer => {
-  const app = createHttpServer({
-    logger,
-    metrics,
-    trustedProxies: [],
-    readTimeoutMs: config.server.read_timeout * 1000,
-    idleTimeoutMs: config.server.idle_timeout * 1000,
-  });
-  healthRoutes(app, health);
-  if (config.observability.metrics.provider !== 'none') metricsRoute(app, config.observability.metrics.path, metrics);
-  return app;
-};

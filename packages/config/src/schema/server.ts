@@ -1,6 +1,6 @@
 import { httpUrl, listenAddress, origin } from '../checks.ts';
 import { isCidr } from '../cidr.ts';
-import { duration, list, section, text } from '../leaf.ts';
+import { duration, list, optionalDuration, section, text } from '../leaf.ts';
 
 const listen = (fallback: string) => text(fallback, listenAddress, 'address');
 
@@ -18,9 +18,14 @@ export const server = section({
   read_timeout: duration('30s').describe(
     'Time a client may take to send a request; 0 is no limit. Its headers must be there within 15 s in any case.',
   ),
-  write_timeout: duration('30s').describe('Time a response may take; 0 is no limit.'),
+  write_timeout: duration('30s').describe(
+    'Time a response may take to begin, and each part of it to be taken; 0 is no limit.',
+  ),
   idle_timeout: duration('120s').describe('Time a connection may stay open without a request.'),
-  shutdown_wait: duration('10s').describe('Time a plane may take to drain on SIGTERM.'),
+  shutdown_wait: duration('10s').describe('Time from SIGTERM to the end, `drain_delay` included.'),
+  drain_delay: optionalDuration().describe(
+    'Time the ports stay open after `/ready` has said no, so that balancers notice. Unset: none on localhost, elsewhere 5 s, at most half of `shutdown_wait`.',
+  ),
   allowed_origins: list(['*'], origin).describe(
     'Origins that may call the protocol endpoints from a browser. Credentials are never allowed. Empty: none.',
   ),

@@ -1,0 +1,26 @@
+import type { Config } from '@authserver/config';
+import { createHttpServer, type HttpServer, healthRoutes, metricsRoute, type Readiness } from '@authserver/http';
+import type { Logger, Metrics } from '@authserver/telemetry';
+
+/** What whoever watches a process without the admin role asks: metrics, and health with its details. */
+export const createInternalServer = (options: {
+  config: Config;
+  logger: Logger;
+  metrics: Metrics;
+  readiness: Readiness;
+  draining: () => boolean;
+}): HttpServer => {
+  const { config, logger, metrics, readiness, draining } = options;
+  const app = createHttpServer({
+    logger,
+    metrics,
+    trustedProxies: [],
+    readTimeoutMs: config.server.read_timeout * 1000,
+    writeTimeoutMs: config.server.write_timeout * 1000,
+    idleTimeoutMs: config.server.idle_timeout * 1000,
+    draining,
+  });
+  healthRoutes(app, { readiness, details: true });
+  if (config.observability.metrics.provider !== 'none') metricsRoute(app, config.observability.metrics.path, metrics);
+  return app;
+};

@@ -55,3 +55,11 @@ test('the bundle speaks to the admin API, and carries application and migrations
   assert.match(plan.stdout, /^name=0001_changes\S* status=applied\n/, plan.stderr);
   assert.doesNotMatch(plan.stdout, /pending/);
 });
+
+test('the bundle has each service by itself, which knows what belongs to the command line', async () => {
+  for (const name of ['token', 'admin']) {
+    const { code, stdout, stderr } = await runCli([], { program: join(place, `dist/lib/${name}.js`), cwd });
+    assert.deepEqual([code, stdout], [1, '']);
+    assert.match(stderr, /^error: storage\.driver is embedded/);
+  }
+});

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { startAuthServer } from '../support/auth-server.ts';
+import { soon, startAuthServer } from '../support/auth-server.ts';
 
 const server = await startAuthServer();
+await soon('it listens for changes', async () => server.pods[0]?.service.feedStatus().channels.notify === 'up', 10_000);
 
 for (const [path, expected] of [
   ['/livez', { status: 'alive' }],

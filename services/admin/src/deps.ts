@@ -131,5 +131,14 @@ export const createAdminPlane = (options: AdminPlaneOptions) => {
     onChange: (check, { status, reason }, error) =>
       options.logger.warn({ check, status, reason, err: error }, 'readiness'),
   });
-  return { ...deps, handlers, guard, failedKeys, keyUse, draining, readiness, committed: options.committed ?? (() => {}) };
+  return {
+    ...deps,
+    handlers,
+    guard,
+    failedKeys,
+    keyUse,
+    draining,
+    readiness,
+    committed: options.committed ?? (() => {}),
+  };
 };

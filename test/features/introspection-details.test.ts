@@ -104,6 +104,12 @@ test('what is not yet valid, or has expired a second ago, is inactive [R7662-04 
   assert.deepEqual(ok(await app.introspect(access_token)), inactive);
 });
 
+test('a token of a pod whose clock is ahead by some seconds is good already', async () => {
+  const seconds = Math.floor(server.clock.now().getTime() / 1000);
+  const { token } = await issued({ iat: seconds + 20, nbf: seconds + 20 });
+  assert.equal(ok(await guard.introspect(token)).active, true);
+});
+
 test('a token without a row here is not vouched for, however good its signature', async () => {
   const { id, token } = await issued();
   assert.equal(ok(await guard.introspect(token)).active, true);

@@ -1,6 +1,7 @@
 import type { Keyring } from '@authserver/keys';
 import { decodeJwt, decodeProtectedHeader, jwtVerify } from 'jose';
 import { z } from 'zod';
+import { numericDate } from './claims.ts';
 
 /** Who acts for the subject, and who acted before (RFC 8693 §4.1); members we do not know are kept. */
 export const Actor = z.looseObject({
@@ -33,6 +34,11 @@ export type OwnTokenVerifier = (token: string, now: Date) => Promise<OwnClaims |
 
 /** Longer is not ours. */
 const longestToken = 16_384;
+/**
+ * A token is good from its `nbf` on, by the clock of the pod that issued it, and the clock of the pod that is asked may be
+ * behind. Nothing is given away: no token is issued before it may be used.
+ */
+const clockLeewaySeconds = 30;
 /** A JWS in compact form (RFC 7515 §3.1), to the letter: decoders put up with line breaks and padding, we do not. */
 const compact = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
 
@@ -53,9 +59,12 @@ export const createOwnTokenVerifier =
         typ: 'at+jwt',
         issuer: deps.issuer,
         currentDate: now,
+        clockTolerance: clockLeewaySeconds,
         requiredClaims: ['exp', 'iat', 'jti'],
       });
-      return Claims.safeParse(payload).data;
+      const claims = Claims.safeParse(payload).data;
+      // The end has no leeway: a resource server must not be told that an expired token is good.
+      return claims && claims.exp > numericDate(now) ? claims : undefined;
     } catch {
       return undefined;
     }

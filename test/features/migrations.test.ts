@@ -139,6 +139,24 @@ test('a lock that cannot be had in five seconds fails the migration, and the nex
   assert.deepEqual(await migrate(dsn), all.slice(1), 'the first file stays applied');
 });
 
+test('a migration that waits for a lock makes no statement behind it fail', async (t) => {
+  const { dsn, connection } = await emptyDatabase(t);
+  const blocked = all.indexOf('0009_client_and_resource_demands'); // the first that alters a table: clients
+  await connection.query('create table schema_migrations (version integer primary key, name text, checksum text)');
+  for (const { version, name, checksum, sql } of (await readMigrations()).slice(0, blocked)) {
+    await connection.query(sql);
+    await connection.query('insert into schema_migrations values ($1, $2, $3)', [version, name, checksum]);
+  }
+  await connection.query('begin; select from clients');
+  const migrating = migrate(dsn);
+  const pod = await connect(t, dsn);
+  await pod.query('set statement_timeout = 900');
+  const start = performance.now();
+  while (performance.now() - start < 2_500) await pod.query('select from clients');
+  await connection.query('rollback');
+  assert.deepEqual(await migrating, all.slice(blocked));
+});
+
 test('a migration whose process is killed leaves nothing half made, and nobody waiting', async (t) => {
   const { dsn, connection } = await emptyDatabase(t);
   const observer = await connect(t, dsn); // inside a transaction pg_stat_activity would stand still

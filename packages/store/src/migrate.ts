@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import type { Queryable } from './db.ts';
@@ -41,18 +42,15 @@ export const pendingMigrations = async (db: Queryable): Promise<string[]> => {
     'migrations_applied',
     'select version, name, checksum from schema_migrations',
   );
-  ownMigrations ??= readMigrations();
-  return toPlan(await ownMigrations, new Map(rows.map((row) => [row.version, row]))).pending;
+  return toPlan(await readMigrations(), new Map(rows.map((row) => [row.version, row]))).pending;
 };
-
-/** The files do not change under a running process, which is asked about them every few seconds. */
-let ownMigrations: Promise<Migration[]> | undefined;
 
 /**
  * Applies what is pending, each file in its own transaction, and returns the names that this call applied.
  *
  * Any number of processes may call this at once: one works, the others wait for the advisory lock and then find nothing
- * to do. A statement that cannot get its table lock within `lock_timeout` fails instead of queueing all traffic behind it.
+ * to do. A statement that does not get its table lock soon lets go and comes again: whoever needs the table queues behind it,
+ * and pods that serve give up waiting after 900 ms.
  *
  * @throws {Error} when an applied file was edited afterwards, or the database has one in our range that we do not know
  */
@@ -75,22 +73,34 @@ export const migrate = async (dsn: string, onApply: (name: string) => void = () 
     }
   });
 
+/** Less than what a statement of a pod waits, so that a migration which waits for its lock makes nobody fail. */
+const lockTimeoutMs = 400;
+const lockPauseMs = 400;
+const lockPatienceMs = 5_000;
+/** lock_not_available, deadlock_detected (PostgreSQL, appendix A) */
+const inTheWay = ['55P03', '40P01'];
+
 const apply = async (connection: pg.Client, migration: Migration): Promise<void> => {
-  try {
-    await connection.query('begin');
-    await connection.query(`set local lock_timeout = '5s'`);
-    await connection.query(migration.sql);
-    await connection.query('insert into schema_migrations (version, name, checksum) values ($1, $2, $3)', [
-      migration.version,
-      migration.name,
-      migration.checksum,
-    ]);
-    await connection.query('commit');
-  } catch (cause) {
-    await connection.query('rollback').catch(() => {});
-    throw new Error(`migration ${migration.name} failed: ${(cause as Error).message}`, {
-      cause: toStoreError(cause), // a lock it did not get in time may be free at the next attempt
-    });
+  const started = performance.now();
+  for (;;) {
+    try {
+      await connection.query('begin');
+      await connection.query(`set local lock_timeout = ${lockTimeoutMs}`);
+      await connection.query(migration.sql);
+      await connection.query('insert into schema_migrations (version, name, checksum) values ($1, $2, $3)', [
+        migration.version,
+        migration.name,
+        migration.checksum,
+      ]);
+      await connection.query('commit');
+      return;
+    } catch (cause) {
+      await connection.query('rollback').catch(() => {});
+      const { code, message } = cause as pg.DatabaseError;
+      if (!inTheWay.includes(code ?? '') || performance.now() - started > lockPatienceMs)
+        throw new Error(`migration ${migration.name} failed: ${message}`, { cause });
+      await sleep(lockPauseMs);
+    }
   }
 };
 
@@ -125,7 +135,6 @@ const withConnection = async <T>(dsn: string, work: (connection: pg.Client) => P
     connectionString: dsn,
     application_name: 'authserver migrate',
     connectionTimeoutMillis: 5_000,
-    keepAlive: true, // whoever waits for the lock may wait for a process that is gone
   });
   connection.on('error', () => {});
   try {

@@ -29,6 +29,7 @@ const tasks = {
   check: (args) => [types, lint, ['test/run.ts', '--unit', ...args]],
   build: (args) => [['scripts/build.ts', ...args]],
   bench: (args) => [['test/bench/run.ts', ...args]],
+  cluster: (args) => [['test/cluster/run.ts', ...args]],
   'sample:server': (args) => [['docs/quickstart/server.ts', ...args]],
   'sample:client': (args) => [['docs/quickstart/client.ts', ...args]],
 };

@@ -24,7 +24,9 @@ const blockingOutput = 'data:text/javascript,process.stdout._handle?.setBlocking
 /** What the tests need besides our own processes. */
 const needs: ('postgres' | 'nats' | 'redis')[] = ['postgres', 'nats', 'redis'];
 
-const beside = ['packages/*/src', 'services/*', 'cli/src', 'test/support'].map((path) => `${path}/**/*.test.ts`);
+const beside = ['packages/*/src', 'services/*', 'cli/src', 'test/support', 'test/cluster'].map(
+  (path) => `${path}/**/*.test.ts`,
+);
 const contracts = ['test/contracts/**/*.test.ts'];
 const features = ['test/{features,conformance,fuzz}/**/*.test.ts'];
 

@@ -1,6 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { type CryptoKey, calculateJwkThumbprint, exportJWK, generateKeyPair, type JWK, SignJWT } from 'jose';
-import type { AuthServer } from './auth-server.ts';
+
+/** What a proof is made for. */
+type Issuer = { issuer: string; clock: { now(): Date } };
 
 export type ProofChanges = {
   /** Replace what a good proof claims, or leave it out. */
@@ -16,9 +18,9 @@ export class DpopKey {
   readonly jkt: string;
   readonly publicJwk: JWK;
   readonly privateKey: CryptoKey;
-  readonly #server: AuthServer;
+  readonly #server: Issuer;
 
-  private constructor(server: AuthServer, alg: string, privateKey: CryptoKey, publicJwk: JWK, jkt: string) {
+  private constructor(server: Issuer, alg: string, privateKey: CryptoKey, publicJwk: JWK, jkt: string) {
     this.#server = server;
     this.alg = alg;
     this.privateKey = privateKey;
@@ -26,7 +28,7 @@ export class DpopKey {
     this.jkt = jkt;
   }
 
-  static async create(server: AuthServer, alg = 'ES256'): Promise<DpopKey> {
+  static async create(server: Issuer, alg = 'ES256'): Promise<DpopKey> {
     const { publicKey, privateKey } = await generateKeyPair(alg, { extractable: true });
     const jwk = await exportJWK(publicKey);
     return new DpopKey(server, alg, privateKey, jwk, await calculateJwkThumbprint(jwk));

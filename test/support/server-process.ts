@@ -117,7 +117,7 @@ export const startProcess = (
 };
 
 /** Kills the group when the pipe to us closes, which happens whenever this process is gone, also after kill -9. */
-const killWithUs = (group: number | undefined): ChildProcess => {
+export const killWithUs = (group: number | undefined): ChildProcess => {
   const script = 'read -r _; kill -s KILL -- "-$1"';
   const guard = spawn('/bin/sh', ['-c', script, 'sh', String(group)], {
     detached: true,

@@ -42,8 +42,12 @@ export const pendingMigrations = async (db: Queryable): Promise<string[]> => {
     'migrations_applied',
     'select version, name, checksum from schema_migrations',
   );
-  return toPlan(await readMigrations(), new Map(rows.map((row) => [row.version, row]))).pending;
+  ownMigrations ??= readMigrations();
+  return toPlan(await ownMigrations, new Map(rows.map((row) => [row.version, row]))).pending;
 };
+
+/** The files do not change under a running process, which is asked about them every few seconds. */
+let ownMigrations: Promise<Migration[]> | undefined;
 
 /**
  * Applies what is pending, each file in its own transaction, and returns the names that this call applied.
@@ -98,7 +102,9 @@ const apply = async (connection: pg.Client, migration: Migration): Promise<void>
       await connection.query('rollback').catch(() => {});
       const { code, message } = cause as pg.DatabaseError;
       if (!inTheWay.includes(code ?? '') || performance.now() - started > lockPatienceMs)
-        throw new Error(`migration ${migration.name} failed: ${message}`, { cause });
+        throw new Error(`migration ${migration.name} failed: ${message}`, {
+          cause: toStoreError(cause), // a lock it did not get in time may be free at the next attempt
+        });
       await sleep(lockPauseMs);
     }
   }
@@ -135,6 +141,7 @@ const withConnection = async <T>(dsn: string, work: (connection: pg.Client) => P
     connectionString: dsn,
     application_name: 'authserver migrate',
     connectionTimeoutMillis: 5_000,
+    keepAlive: true, // whoever waits for the lock may wait for a process that is gone
   });
   connection.on('error', () => {});
   try {

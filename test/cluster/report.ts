@@ -1,0 +1,73 @@
+import { percentiles, type Tally } from './tally.ts';
+import type { TrialOptions } from './trial.ts';
+import { type Invariant, invariants, type Violations } from './violations.ts';
+
+export type Report = {
+  options: TrialOptions;
+  seconds: number;
+  violations: Violations;
+  tally: Tally;
+  faults: Readonly<Record<string, number>>;
+  tokens: number;
+  propagation: ReadonlyMap<string, readonly number[]>;
+  /** How often the machine was too busy to tell anything. */
+  stalls: number;
+  /** Where the logs are, when they may be needed. */
+  directory: string | undefined;
+};
+
+/** The command that makes the same choices again. */
+export const repeatCommand = ({ seed, seconds, tokenPods, adminPods, actors, faults }: TrialOptions): string =>
+  [
+    'node test/cluster/run.ts',
+    ...[`--seed ${seed}`, `--minutes ${seconds / 60}`, `--pods ${tokenPods}`, `--admins ${adminPods}`],
+    `--actors ${actors}`,
+    ...(faults ? [`--faults ${faults.join(',')}`] : []),
+  ].join(' ');
+
+/** One page that says what happened and whether it was all right. */
+export const renderReport = (report: Report): string => {
+  const { options, tally, violations, faults, propagation } = report;
+  const ms = (value: number) => (Number.isNaN(value) ? '–' : `${value.toFixed(0)} ms`);
+  const counts = (record: Readonly<Record<string, number>>) =>
+    Object.entries(record)
+      .sort(([one], [other]) => one.localeCompare(other))
+      .map(([name, count]) => `${name} ${count}`)
+      .join(', ');
+  const requests = tally
+    .rows()
+    .sort((one, other) => one.kind.localeCompare(other.kind))
+    .map(
+      ({ kind, outcomes, p50, p99, longest }) =>
+        `  ${kind.padEnd(11)} p50 ${ms(p50).padStart(7)}  p99 ${ms(p99).padStart(7)}  max ${ms(longest).padStart(7)}   ${counts(outcomes)}`,
+    );
+  const checks = Object.entries(invariants).map(([name, text]) => {
+    const broken = violations.list.filter(({ invariant }) => invariant === name).length;
+    return `  ${broken === 0 ? 'held ' : `BROKEN ${broken} times`} ${text} (${violations.checks[name as Invariant]} checks)`;
+  });
+  const changes = [...propagation].map(([what, times]) => {
+    const { p50, p99, longest } = percentiles(Float64Array.from(times).sort());
+    return `  ${what.padEnd(26)} p50 ${ms(p50)}, p99 ${ms(p99)}, max ${ms(longest)} (${times.length})`;
+  });
+  const broken = violations.list
+    .slice(0, 20)
+    .map(
+      ({ invariant, detail, atSeconds, during }) =>
+        `  ${atSeconds.toFixed(1)} s ${invariant}: ${detail}${during.length > 0 ? ` [${during.join('; ')}]` : ''}`,
+    );
+  return [
+    `seed ${options.seed}: ${options.tokenPods} token pods, ${options.adminPods} admin pods, ${report.seconds.toFixed(0)} s, ${tally.total()} requests, ${report.tokens} tokens`,
+    'requests',
+    ...requests,
+    'faults',
+    `  ${counts(faults) || 'none'}; the machine itself stood still ${report.stalls} times`,
+    'changes, from the confirmation to each undisturbed pod',
+    ...changes,
+    'invariants',
+    ...checks,
+    ...(broken.length > 0
+      ? ['violations', ...broken, `logs: ${report.directory}`, `again: ${repeatCommand(options)}`]
+      : []),
+    '',
+  ].join('\n');
+};

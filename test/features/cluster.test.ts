@@ -1,0 +1,36 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { renderReport } from '../cluster/report.ts';
+import { runTrial } from '../cluster/trial.ts';
+
+const seed = Number(process.env.CLUSTER_SEED ?? 20_260_728);
+
+test('several pods under faults: nothing is lost, honoured twice or accepted after its end', async (t) => {
+  const report = await runTrial({
+    seed,
+    seconds: 45,
+    tokenPods: 3,
+    adminPods: 1,
+    actors: 5,
+    requestsPerSecond: 25,
+    faults: [
+      'rotation-storm',
+      'migration-ahead',
+      'forged-notify',
+      'deaf',
+      'redis-killed',
+      'token-killed',
+      'postgres-immediate',
+    ],
+    holdMs: [300, 1_200],
+    pauseMs: [300, 1_000],
+    reconcileMs: 1_000,
+    nats: true,
+    say: (line) => t.diagnostic(line),
+  });
+  assert.deepEqual(report.violations.list, [], `\n${renderReport(report)}`);
+  assert.ok(report.tokens > 50, `${report.tokens} tokens`);
+  const { checks } = report.violations;
+  for (const invariant of ['revoked-stays-dead', 'one-successor', 'row-for-token', 'jwks-verifies'] as const)
+    assert.ok(checks[invariant] > 10, `${invariant} was checked ${checks[invariant]} times`);
+});

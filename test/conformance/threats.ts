@@ -164,6 +164,7 @@ export const threatGroups: readonly ThreatGroup[] = [
     M04 Redis gone
     M06 NATS gone or partitioned
     M07 NATS spoofing and replay
+    M09 a rotation that is cut off
     M15 Admin plane gone`,
   ),
 ];

@@ -8,6 +8,15 @@ import { failedWith, runCli } from '../support/command-line.ts';
 
 const server = await startAuthServer();
 const issuer = server.issuer;
+const masterKey = { MASTER_KEY: 'ab'.repeat(32) };
+const stored = await startAuthServer({
+  secrets: masterKey,
+  env: {
+    SIGNING_KEY_STORE: 'postgres_key',
+    DATA_ENCRYPTION_DRIVER: 'aes_master',
+    DATA_ENCRYPTION_KEY_ENV: 'MASTER_KEY',
+  },
+});
 
 type Finding = { side: string; status: 'ok' | 'warning' | 'problem'; detail: string; remedy?: string };
 type Reply = (request: IncomingMessage, response: ServerResponse, origin: string) => void;
@@ -59,6 +68,29 @@ test('this server, its database, its keys and its issuer are found well', async 
   const text = JSON.stringify(findings);
   for (const part of [/PostgreSQL 1\d/, /migrations are applied/, /current .*next/, /clock agrees/, /keys at/])
     assert.match(text, part);
+});
+
+test('keys in the database are opened; a wrong master key and a waiting algorithm are told', async () => {
+  const encryption = { driver: 'aes_master', aes_master: { key_env: 'MASTER_KEY' } };
+  const settings = (signing: object) => ({
+    signing: { key_store: 'postgres_key', ...signing },
+    data_encryption: encryption,
+  });
+  const config = await stored.configFile(settings({ algorithm: 'RS256' }));
+  const look = async (env: Record<string, string>) => {
+    const { stdout } = await runCli(['doctor', '--config', config, '--json'], { env });
+    const { findings } = JSON.parse(stdout) as { findings: Finding[] };
+    return findings.filter(({ side }) => side === 'keys').map(({ status, detail }) => `${status} ${detail}`);
+  };
+  const [found, waiting, ...others] = await look(masterKey);
+  assert.match(String(found), /^ok next \S+, current \S+|^ok current \S+, next \S+/);
+  assert.match(String(waiting), /^warning the configuration says RS256/);
+  assert.deepEqual(others, []);
+  const [refused] = await look({ MASTER_KEY: 'ef'.repeat(32) });
+  assert.match(
+    String(refused),
+    /^problem The signing key \S+ in the database cannot be opened: no configured master key/,
+  );
 });
 
 test('an MCP server that names our issuer: every client gets to the sign-in page', async () => {

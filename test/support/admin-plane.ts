@@ -8,7 +8,10 @@ export type AdminPlane = { url: string; key: string; client: AdminClient; servic
 
 /** Starts the control plane on `admin.address` with a key of its own, and a client of its API. */
 export const startAdminPlane = async (
-  options: Pick<AdminServiceOptions, 'config' | 'dsn' | 'keyStore' | 'keyring' | 'clock' | 'resolveHost'> & {
+  options: Pick<
+    AdminServiceOptions,
+    'config' | 'dsn' | 'keyStore' | 'keyring' | 'clock' | 'resolveHost' | 'rotationCheckMs'
+  > & {
     key?: string | undefined;
   },
 ): Promise<AdminPlane> => {

@@ -1,12 +1,10 @@
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after } from 'node:test';
 import type { AdminClient } from '@authserver/admin-api';
 import { type Config, loadConfig } from '@authserver/config';
-import { createKeyring, keyfileStore } from '@authserver/keys';
 import { type AuthMethod, type GrantType, hashClientSecret, newClientId, newClientSecret } from '@authserver/oauth';
 import {
   createStore,
@@ -25,11 +23,15 @@ import { hash } from '@node-rs/argon2';
 import { type AdminPlane, askAdmin, startAdminPlane } from './admin-plane.ts';
 import { TestClock } from './clock.ts';
 import { createDatabase } from './database.ts';
+import { openKeys } from './open-keys.ts';
+import { freePorts } from './server-process.ts';
 import { type Answer, TestApp } from './test-app.ts';
 
 export type StartOptions = {
   /** Settings by their environment name without `AUTHPLANE_`. */
   env?: Record<string, string>;
+  /** Variables that settings name, such as that of the master key. */
+  secrets?: Record<string, string>;
   /** Identical token services over the same database. */
   pods?: number;
   /** Path of the issuer. */
@@ -42,6 +44,10 @@ export type StartOptions = {
   hosts?: (name: string) => readonly string[];
   /** Mean time between two rounds of deleting what is over. */
   housekeepingMs?: number;
+  /** Mean time between two looks of the control plane whether a key rotation is due. */
+  rotationCheckMs?: number;
+  /** The time by which processes judge how long ago they read the signing keys. */
+  monotonicMs?: () => number;
 };
 
 export type TestUser = { id: string; email: string; password: string };
@@ -87,22 +93,13 @@ export const startAuthServer = async (options: StartOptions = {}): Promise<AuthS
 
 export type Pod = { url: string; config: Config; metrics: Metrics; service: TokenService };
 
-const configFrom = (settings: Record<string, string>): Config =>
+const configFrom = (settings: Record<string, string>, secrets: Record<string, string> = {}): Config =>
   loadConfig({
-    env: Object.fromEntries(Object.entries(settings).map(([name, value]) => [`AUTHPLANE_${name}`, value])),
+    env: {
+      ...Object.fromEntries(Object.entries(settings).map(([name, value]) => [`AUTHPLANE_${name}`, value])),
+      ...secrets,
+    },
   }).config;
-
-const openKeys = async ({ signing }: Config, clock: TestClock) => {
-  const keyStore = keyfileStore({
-    directory: signing.key_path,
-    algorithm: signing.algorithm,
-    maxTokenLifetimeSeconds: 3600,
-    clock,
-  });
-  const keyring = createKeyring({ store: keyStore, clock });
-  await keyring.reload();
-  return { keyStore, keyring };
-};
 
 /** The control plane as a process of its own would be: with settings and keys of its own reading. */
 const startAdmin = async (
@@ -113,9 +110,9 @@ const startAdmin = async (
   clock: TestClock,
   key?: string,
 ) => {
-  const config = configFrom({
+  const settings = {
     SERVER_ISSUER: issuer,
-    ADMIN_ADDRESS: `:${await freePort()}`,
+    ADMIN_ADDRESS: `:${(await freePorts(1))[0]}`,
     STORAGE_DRIVER: 'postgres',
     STORAGE_POSTGRES_DSN: dsn,
     SIGNING_KEY_PATH: join(directory, 'keys'),
@@ -123,23 +120,24 @@ const startAdmin = async (
     PURGE_INTERVAL: '0', // a test deletes when it means to
     ...roomyLimits,
     ...options.env,
-  });
-  return startAdminPlane({
-    config,
-    dsn,
-    ...(await openKeys(config, clock)),
-    clock,
-    key,
+  };
+  const config = configFrom(settings, options.secrets);
+  const { keyStore, keyring, closeKeys } = await openKeys(config, dsn, clock, options);
+  const plane = await startAdminPlane({
+    ...{ config, dsn, keyStore, keyring, clock, key },
     resolveHost: options.hosts && (async (name) => options.hosts?.(name) ?? []),
+    rotationCheckMs: options.rotationCheckMs,
   });
+  const { close } = plane.service;
+  return { ...plane, service: { ...plane.service, close: () => close().then(closeKeys) } };
 };
 
 const startPods = async (options: StartOptions, dsn: string, directory: string, clock: TestClock): Promise<Pod[]> => {
-  const ports = await Promise.all(Array.from({ length: options.pods ?? 1 }, freePort));
+  const ports = await freePorts(options.pods ?? 1);
   const issuer = `http://localhost:${ports[0]}${options.issuerPath ?? ''}`;
   return Promise.all(
     ports.map(async (port) => {
-      const config = configFrom({
+      const settings = {
         SERVER_ISSUER: issuer,
         SERVER_ADDRESS: `:${port}`,
         STORAGE_DRIVER: 'postgres',
@@ -149,9 +147,10 @@ const startPods = async (options: StartOptions, dsn: string, directory: string, 
         CHANGES_RECONCILE_INTERVAL: '500ms',
         ...roomyLimits,
         ...options.env,
-      });
+      };
+      const config = configFrom(settings, options.secrets);
       const metrics = createMetrics();
-      const { keyring } = await openKeys(config, clock);
+      const { keyring, closeKeys } = await openKeys(config, dsn, clock, options);
       const logger = createLogger({ level: config.observability.logging.level, format: 'json', stdout: true });
       const service = await startTokenService({
         config,
@@ -165,7 +164,11 @@ const startPods = async (options: StartOptions, dsn: string, directory: string, 
         resolveHost: options.hosts && (async (name) => options.hosts?.(name) ?? []),
         housekeepingIntervalMs: options.housekeepingMs,
       });
-      return { url: `http://localhost:${port}${options.issuerPath ?? ''}`, config, metrics, service };
+      const close = () => service.close().then(closeKeys);
+      return {
+        ...{ url: `http://localhost:${port}${options.issuerPath ?? ''}`, config, metrics },
+        service: { ...service, close },
+      };
     }),
   );
 };
@@ -385,15 +388,3 @@ export const soon = async (what: string, holds: () => Promise<boolean>, millisec
     await new Promise((resolve) => setTimeout(resolve, 10));
   }
 };
-
-const freePort = (): Promise<number> =>
-  new Promise((resolve, reject) => {
-    const probe = createServer();
-    probe.on('error', reject);
-    probe.listen(0, () => {
-      const address = probe.address();
-      probe.close(() =>
-        address && typeof address === 'object' ? resolve(address.port) : reject(new Error('no port')),
-      );
-    });
-  });

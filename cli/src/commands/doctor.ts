@@ -46,7 +46,7 @@ side that has to do something. Nothing is registered, changed or signed in. Exit
     if (own) {
       const { findings: found, config } = await lookAtConfiguration(flags.config, process.env);
       tell(found);
-      if (config) tell(await lookAtMachine(config));
+      if (config) tell(await lookAtMachine(config, process.env));
       configured = config?.server.issuer;
     }
     await lookAtNetwork({ issuer: issuer ?? (mcpServer === undefined ? configured : undefined), mcpServer }, tell);

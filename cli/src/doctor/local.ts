@@ -2,6 +2,7 @@
 import { existsSync } from 'node:fs';
 import type { Config } from '@authserver/config';
 import { type Finding, ok, problem, warning } from './finding.ts';
+import { lookAtKeyFiles, lookAtStoredKeys } from './keys.ts';
 
 /** @returns the configuration as well, when it could be read */
 export const lookAtConfiguration = async (
@@ -21,13 +22,13 @@ export const lookAtConfiguration = async (
   }
 };
 
-export const lookAtMachine = async (config: Config): Promise<Finding[]> => [
-  ...(await lookAtDatabase(config)),
-  ...(await lookAtKeys(config)),
+export const lookAtMachine = async (config: Config, env: NodeJS.ProcessEnv): Promise<Finding[]> => [
+  ...(await lookAtDatabase(config, env)),
+  ...(config.signing.key_store === 'keyfile' ? await lookAtKeyFiles(config) : []),
   ...(await lookAtRedis(config)),
 ];
 
-const lookAtDatabase = async (config: Config): Promise<Finding[]> => {
+const lookAtDatabase = async (config: Config, env: NodeJS.ProcessEnv): Promise<Finding[]> => {
   const { driver, embedded } = config.storage;
   if (driver === 'embedded' && !existsSync(embedded.path))
     return [warning('database', `there is no embedded database in ${embedded.path} yet`, 'authserver serve makes it')];
@@ -48,6 +49,9 @@ const lookAtDatabase = async (config: Config): Promise<Finding[]> => {
               `${pending.length} migrations are pending, from ${pending[0]} on`,
               'authserver migrate',
             ),
+        ...(pending.length === 0 && config.signing.key_store !== 'keyfile'
+          ? await lookAtStoredKeys(config, database.dsn, env)
+          : []),
       ];
     } finally {
       await database.stop();
@@ -93,39 +97,6 @@ const askDatabase = async (dsn: string): Promise<Finding[]> => {
     ];
   } finally {
     await database.end();
-  }
-};
-
-const lookAtKeys = async ({ signing }: Config): Promise<Finding[]> => {
-  if (!existsSync(signing.key_path))
-    return [
-      warning('keys', `there are no signing keys in ${signing.key_path} yet`, 'authserver serve makes them, once'),
-    ];
-  const { keyfileStore } = await import('@authserver/keys');
-  const store = keyfileStore({
-    directory: signing.key_path,
-    algorithm: signing.algorithm,
-    maxTokenLifetimeSeconds: 0,
-    mayCreate: false,
-  });
-  try {
-    const { records } = await store.load();
-    const states = records.map(({ state, kid }) => `${state} ${kid}`).join(', ');
-    const other = records.find(({ state, alg }) => state === 'current' && alg !== signing.algorithm);
-    return [
-      ok('keys', states),
-      ...(other
-        ? [
-            warning(
-              'keys',
-              `the current key is ${other.alg}, the configuration says ${signing.algorithm}`,
-              'authserver admin key rotate, twice',
-            ),
-          ]
-        : []),
-    ];
-  } catch (error) {
-    return [problem('keys', (error as Error).message, 'restore the directory from its backup, or mend its rights')];
   }
 };
 

@@ -10,8 +10,7 @@ export function unavailableChoices(config: Config): Problem[] {
   const { outputs } = observability.logging;
   const { provider } = observability.metrics;
   const asked: readonly (readonly [key: string, value: string, is: boolean])[] = [
-    ['signing.key_store', signing.key_store, signing.key_store !== 'keyfile'],
-    ['signing.rotation_interval', 'automatic rotation', signing.rotation_interval > 0],
+    ['signing.key_store', signing.key_store, signing.key_store === 'vault_transit'],
     ['oidc.enabled', 'login at an OpenID provider', oidc.enabled],
     ['observability.logging.outputs.otel', 'OTLP log output', outputs.otel],
     ['observability.metrics.provider', provider, provider === 'otel' || provider === 'both'],

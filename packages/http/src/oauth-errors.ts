@@ -28,7 +28,7 @@ export const errorBody = (code: ErrorCode, description: string, status: number):
 export const toOAuthError = (error: unknown): OAuthError => {
   if (error instanceof OAuthError) return error;
   const { name, code, statusCode } = error as FastifyError;
-  if (name === 'StoreUnavailable') return temporarilyUnavailable(error);
+  if (name === 'StoreUnavailable' || name === 'SigningUnavailable') return temporarilyUnavailable(error);
   if (name === 'ReferenceGone') return invalidGrant('reference_gone');
   if (hasZodFastifySchemaValidationErrors(error))
     return new OAuthError('invalid_request', describeValidation(error.validation[0]), 'invalid_request');

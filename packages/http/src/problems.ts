@@ -50,6 +50,11 @@ export const toProblem = (error: unknown): Problem => {
       headers: { 'retry-after': '1' },
       cause: error,
     });
+  if (name === 'SigningUnavailable')
+    return new Problem('unavailable', 'The home of the signing keys is not available.', {
+      headers: { 'retry-after': '5' },
+      cause: error,
+    });
   if (name === 'ReferenceGone')
     return new Problem('conflict', 'Something it refers to was deleted meanwhile.', { cause: error });
   if (name === 'DuplicateRow') return new Problem('conflict', 'It exists already.', { cause: error });

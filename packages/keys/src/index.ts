@@ -1,7 +1,10 @@
 export * from './errors.ts';
 export * from './key-pair.ts';
 export * from './key-store.ts';
+export type { KeyRow, KeyTable, KeyTables, SealedKey } from './key-table.ts';
 export { type KeyfileOptions, keyfileStore } from './keyfile.ts';
 export { createKeyring, type Keyring } from './keyring.ts';
 export * from './lifecycle.ts';
 export { localSigner } from './local-signer.ts';
+export { type PrivateKeyCipher, sealedKeys } from './sealed-keys.ts';
+export { type TableStoreOptions, tableKeyStore } from './table-store.ts';

@@ -3,6 +3,7 @@
  * it decides when a rotation is allowed. Caching, the JWKS and JWT headers belong to `keyring.ts`.
  */
 import type { JWK } from 'jose';
+import type { KeyTable } from './key-table.ts';
 
 /** JWS algorithms we sign with (RFC 7518 §3.1, RFC 8037 §3.1). `EdDSA` is Ed25519. */
 export const signingAlgorithms = ['ES256', 'RS256', 'EdDSA'] as const;
@@ -42,6 +43,8 @@ export interface Signer {
 export interface KeySet {
   readonly records: readonly KeyRecord[];
   readonly signer: Signer;
+  /** Why the next key could not sign if it were its turn, where that is known. */
+  readonly nextProblem?: Error;
 }
 
 export interface RotateOptions {
@@ -50,8 +53,22 @@ export interface RotateOptions {
   readonly algorithm: SigningAlgorithm;
   /** Promote the next key even if verifiers may not have seen it, and complete an algorithm change at once. */
   readonly force?: boolean;
+  /** Only if the current key has signed since this moment or longer; decided together with the rotation, under its lock. */
+  readonly ifCurrentSince?: Date;
   /** Decide and answer, but change nothing. The `kid` of a key still to be made is empty. */
   readonly dryRun?: boolean;
+  /** The transaction that a ring in the database changes in; a ring elsewhere has no use for it. */
+  readonly table?: KeyTable;
+}
+
+export interface Rotation {
+  /** The key that signs from now on. */
+  readonly kid: string;
+  readonly alg: SigningAlgorithm;
+  /** The key that signed before; the same when it was not time. */
+  readonly previous: string;
+  /** The ring afterwards; in a dry run without the keys still to be made. */
+  readonly records: readonly KeyRecord[];
 }
 
 export interface RetireOptions {
@@ -60,6 +77,8 @@ export interface RetireOptions {
   readonly force?: boolean;
   /** Decide and answer, but change nothing. */
   readonly dryRun?: boolean;
+  /** As for a rotation. */
+  readonly table?: KeyTable;
 }
 
 export interface KeyStore {
@@ -69,19 +88,19 @@ export interface KeyStore {
   /**
    * Promotes `next` to `current`, makes a new `next`, and forgets keys that are gone. All of it happens or none.
    *
-   * @returns the key that signs from now on
    * @throws {KeyTooYoungError} when `next` was published less than one JWKS cache lifetime ago and `force` is not set
+   * @throws {SigningUnavailable} when the home of the keys does not answer
    */
-  rotate(options: RotateOptions): Promise<{ kid: string; alg: SigningAlgorithm }>;
+  rotate(options: RotateOptions): Promise<Rotation>;
 
   /**
    * Forgets a retiring key (rotate first, when it signs). Tokens it signed stop verifying once verifiers fetch the JWKS
-   * again. Absent where the home cannot do it.
+   * again.
    *
    * @returns what is forgotten; undefined when no key has this `kid`
    * @throws {KeyInUseError} when the key is current or next, or, without `force`, when tokens it signed may still live
    */
-  retire?(kid: string, options: RetireOptions): Promise<KeyRecord | undefined>;
+  retire(kid: string, options: RetireOptions): Promise<KeyRecord | undefined>;
 }
 
 export interface Clock {

@@ -11,7 +11,15 @@ import { KeyStoreError } from './errors.ts';
 import { type HeldLock, withFileLock } from './file-lock.ts';
 import { createKeyPair, fromPkcs8, isKid, type KeyPair, toPkcs8 } from './key-pair.ts';
 import type { Clock, KeyRecord, KeyState, KeyStore, SigningAlgorithm } from './key-store.ts';
-import { isGone, newRecord, planRetirement, planRotation, requireState } from './lifecycle.ts';
+import {
+  isCurrentSince,
+  isGone,
+  newRecord,
+  notRotated,
+  planRetirement,
+  planRotation,
+  requireState,
+} from './lifecycle.ts';
 import { localSigner } from './local-signer.ts';
 import { formatManifest, parseManifest } from './manifest.ts';
 import {
@@ -40,7 +48,7 @@ const STRAY_AFTER_MS = 3_600_000;
  * Opens the store; nothing is read or written before the first call. Every method throws a `KeyStoreError` naming the
  * file when one is missing, damaged, or readable by others.
  */
-export function keyfileStore(options: KeyfileOptions): KeyStore & Required<Pick<KeyStore, 'retire'>> {
+export function keyfileStore(options: KeyfileOptions): KeyStore {
   const { directory, algorithm, clock = { now: () => new Date() } } = options;
   const manifestPath = join(directory, 'keyring.json');
   const pemPath = (kid: string) => join(directory, `${kid}.pem`);
@@ -61,12 +69,15 @@ export function keyfileStore(options: KeyfileOptions): KeyStore & Required<Pick<
     rotate: (rotation) =>
       change(async (lock) => {
         const ring = await readOrCreate(lock);
+        const { ifCurrentSince } = rotation;
+        if (ifCurrentSince && !isCurrentSince(ring, ifCurrentSince)) return notRotated(ring);
+        const previous = requireState(ring, 'current').kid;
         const nextProblem = await readKey(requireState(ring, 'next')).then(() => undefined, asKeyStoreError);
         const plan = planRotation(ring, { ...rotation, nextUsable: nextProblem === undefined }, options);
         if (nextProblem && !rotation.force) throw nextProblem;
         if (rotation.dryRun) {
           const { kid = '', alg = rotation.algorithm } = plan.kept.find(({ state }) => state === 'current') ?? {};
-          return { kid, alg };
+          return { kid, alg, previous, records: plan.kept };
         }
 
         const made = await Promise.all(plan.missing.map((state) => makeKey(rotation.algorithm, state, rotation.now)));
@@ -74,7 +85,7 @@ export function keyfileStore(options: KeyfileOptions): KeyStore & Required<Pick<
         await writeManifest(rotated, lock);
         await cleanUp(rotated, plan.dropped);
         const { kid, alg } = requireState(rotated, 'current');
-        return { kid, alg };
+        return { kid, alg, previous, records: rotated };
       }),
 
     retire: (kid, retirement) =>

@@ -4,14 +4,16 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { createLocalJWKSet, type JSONWebKeySet, jwtVerify } from 'jose';
+import { SigningUnavailable } from './errors.ts';
 import { createKeyPair } from './key-pair.ts';
 import { type KeySet, type KeyStore, type SigningAlgorithm, signingAlgorithms } from './key-store.ts';
 import { keyfileStore } from './keyfile.ts';
 import { createKeyring } from './keyring.ts';
-import { newRecord } from './lifecycle.ts';
+import { newRecord, SIGN_UNCONFIRMED_SECONDS } from './lifecycle.ts';
 import { localSigner } from './local-signer.ts';
 
 const TOKEN_LIFETIME = 3600;
+type Store = Pick<KeyStore, 'load'>;
 
 /** A keyring over a new directory, and a clock one can move. */
 async function startKeyring(algorithm: SigningAlgorithm, t: { after(fn: () => Promise<void>): void }) {
@@ -130,7 +132,7 @@ test('verificationKey verifies what signJwt made, with its algorithm', async (t)
 test('signJwt takes another typ and a signer that lives elsewhere', async () => {
   const { records, signer } = await keySet();
   const remote = { ...signer, sign: async (input: string) => signer.sign(input) };
-  const store: KeyStore = { load: async () => ({ records, signer: remote }), rotate: () => assert.fail() };
+  const store: Store = { load: async () => ({ records, signer: remote }) };
   const keyring = createKeyring({ store, clock: { now: () => new Date() } });
   assert.throws(() => keyring.signJwt('{}'), /not been loaded/);
   await keyring.reload();
@@ -145,7 +147,7 @@ test('signJwt takes another typ and a signer that lives elsewhere', async () => 
 test('a failed reload keeps the keys in use and says why', async () => {
   const set = await keySet();
   const loads = [async () => set, () => Promise.reject(new Error('disk on fire'))];
-  const store: KeyStore = { load: () => loads.shift()?.() ?? assert.fail(), rotate: () => assert.fail() };
+  const store: Store = { load: () => loads.shift()?.() ?? assert.fail() };
   const keyring = createKeyring({ store, clock: { now: () => new Date() } });
   await keyring.reload();
   await assert.rejects(keyring.reload(), /disk on fire/);
@@ -156,11 +158,55 @@ test('of overlapping reloads the one that began last decides', async () => {
   const [older, newer] = [await keySet(), await keySet()];
   const slow = Promise.withResolvers<KeySet>();
   const loads = [slow.promise, Promise.resolve(newer)];
-  const store: KeyStore = { load: () => loads.shift() ?? assert.fail(), rotate: () => assert.fail() };
+  const store: Store = { load: () => loads.shift() ?? assert.fail() };
   const keyring = createKeyring({ store, clock: { now: () => new Date() } });
   const first = keyring.reload();
   await keyring.reload();
   slow.resolve(older);
   await first;
   assert.equal(keyring.signer().kid, newer.signer.kid);
+});
+
+test('who could not read the ring for too long signs no more, and still publishes and verifies [threat M09]', async () => {
+  const set = await keySet();
+  let reachable = true;
+  let ms = 1_000;
+  const keyring = createKeyring({
+    store: { load: async () => (reachable ? set : assert.fail('away')) },
+    clock: { now: () => new Date() },
+    monotonicMs: () => ms,
+  });
+  await keyring.reload();
+  ms += SIGN_UNCONFIRMED_SECONDS * 1000;
+  const token = await keyring.signJwt('{}');
+  reachable = false;
+  await assert.rejects(keyring.reload());
+  ms += 1;
+  assert.equal(keyring.isConfirmed(), false);
+  const refused = (error: unknown) => error instanceof SigningUnavailable && error.failure === 'unconfirmed';
+  assert.throws(() => keyring.signJwt('{}'), refused);
+  assert.throws(() => keyring.signer(), refused);
+  assert.equal(keyring.jwks(new Date()).keys.length, 2);
+  const held = keyring.verificationKey(keyring.current().kid);
+  assert.ok(held && (await jwtVerify(token, held.key)));
+  reachable = true;
+  await keyring.reload();
+  assert.ok(keyring.isConfirmed());
+  await keyring.signJwt('{}');
+});
+
+test('what counts is when a reading began, not when it ended', async () => {
+  const set = await keySet();
+  const slow = Promise.withResolvers<KeySet>();
+  let ms = 0;
+  const keyring = createKeyring({
+    store: { load: () => slow.promise },
+    clock: { now: () => new Date() },
+    monotonicMs: () => ms,
+  });
+  const reload = keyring.reload();
+  ms = SIGN_UNCONFIRMED_SECONDS * 1000 + 1;
+  slow.resolve(set);
+  await reload;
+  assert.equal(keyring.isConfirmed(), false);
 });

@@ -3,15 +3,23 @@
  * the keys; whoever learns of a change (the change feed, SIGHUP, a rotation) calls `reload`.
  */
 import { createPublicKey, type KeyObject } from 'node:crypto';
+import { SigningUnavailable } from './errors.ts';
 import type { Clock, KeyRecord, KeySet, KeyStore, PublicJwk, Signer, SigningAlgorithm } from './key-store.ts';
-import { isGone } from './lifecycle.ts';
+import { isGone, SIGN_UNCONFIRMED_SECONDS } from './lifecycle.ts';
 
 export interface Keyring {
   /** Reads the store again. If that fails the keys in use stay, and the store's error is thrown. */
   reload(): Promise<void>;
 
-  /** The key that signs now. */
+  /**
+   * The key that signs now.
+   *
+   * @throws {SigningUnavailable} when the store could not be read for so long that the key may have been retired
+   */
   signer(): Signer;
+
+  /** Whether the store was read lately enough to sign. What is published and verified does not depend on it. */
+  isConfirmed(): boolean;
 
   /** What a JWT signed now says about its key. `encodedHeader` is made once per key and `typ`. */
   current(): { kid: string; alg: SigningAlgorithm; encodedHeader(typ: string): string };
@@ -19,6 +27,8 @@ export interface Keyring {
   /**
    * A JWT in compact form (RFC 7515 §7.1) over claims that are already JSON. A promise only where the key lives
    * elsewhere. The default `typ` is that of an access token (RFC 9068 §2.1).
+   *
+   * @throws {SigningUnavailable} as `signer` does, and when the home of the key does not answer
    */
   signJwt(payloadJson: string, typ?: string): string | Promise<string>;
 
@@ -39,15 +49,35 @@ interface LoadedKeys {
   readonly encodedHeaders: Map<string, string>;
 }
 
+export interface KeyringOptions {
+  readonly store: Pick<KeyStore, 'load'>;
+  readonly clock: Clock;
+  /** Time that only goes forward, whatever is done to the clock. */
+  readonly monotonicMs?: () => number;
+}
+
 /** An empty keyring; call `reload` before anything else. */
-export function createKeyring({ store, clock }: { store: KeyStore; clock: Clock }): Keyring {
+export function createKeyring(options: KeyringOptions): Keyring {
+  const { store, clock, monotonicMs = () => performance.now() } = options;
   let loaded: LoadedKeys | undefined;
   let started = 0;
   let applied = 0;
+  /** When the last reading began that succeeded: no key it found current had been retired before that. */
+  let confirmedMs = 0;
 
   const keys = (): LoadedKeys => {
     if (!loaded) throw new Error('The keyring has not been loaded.');
     return loaded;
+  };
+  const isConfirmed = (): boolean => monotonicMs() - confirmedMs <= SIGN_UNCONFIRMED_SECONDS * 1000;
+  const signingKeys = (): LoadedKeys => {
+    const signing = keys();
+    if (!isConfirmed())
+      throw new SigningUnavailable(
+        'unconfirmed',
+        `The signing keys could not be read for ${SIGN_UNCONFIRMED_SECONDS} s; the one in use may have been replaced.`,
+      );
+    return signing;
   };
   const encodedHeader = ({ signer, encodedHeaders }: LoadedKeys, typ: string): string => {
     let header = encodedHeaders.get(typ);
@@ -63,13 +93,16 @@ export function createKeyring({ store, clock }: { store: KeyStore; clock: Clock 
     async reload() {
       started += 1;
       const mine = started;
+      const beganMs = monotonicMs();
       const next = prepare(await store.load());
+      confirmedMs = Math.max(confirmedMs, beganMs);
       if (mine < applied) return; // a reload that began later has already finished: it read newer keys
       applied = mine;
       loaded = next;
     },
 
-    signer: () => keys().signer,
+    signer: () => signingKeys().signer,
+    isConfirmed,
 
     current() {
       const now = keys();
@@ -78,7 +111,7 @@ export function createKeyring({ store, clock }: { store: KeyStore; clock: Clock 
     },
 
     signJwt(payloadJson, typ = 'at+jwt') {
-      const now = keys();
+      const now = signingKeys();
       const signingInput = `${encodedHeader(now, typ)}.${base64url(payloadJson)}`;
       const signature = now.signer.sign(signingInput);
       return signature instanceof Promise

@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import { KeyInUseError, KeyTooYoungError } from './errors.ts';
 import { createKeyPair } from './key-pair.ts';
 import type { KeyRecord, KeyState } from './key-store.ts';
-import { isGone, newRecord, planRetirement, planRotation } from './lifecycle.ts';
+import { isCurrentSince, isGone, newRecord, planRetirement, planRotation, rotationsUntil } from './lifecycle.ts';
 
 const start = new Date('2026-01-01T00:00:00Z');
 const after = (seconds: number) => new Date(start.getTime() + seconds * 1000);
@@ -120,4 +120,30 @@ test('rotations in a row, forced or not, keep every key as long as a token it si
         );
   }
   assert.ok(signed.size > 60);
+});
+
+test('how many rotations bring an algorithm in', () => {
+  const [es, ed] = [{ alg: 'ES256' }, { alg: 'EdDSA' }] as const;
+  for (const [signing, waiting, wanted] of [
+    [es, es, 0],
+    [es, ed, 1],
+    [ed, ed, 2],
+    [ed, es, 1],
+  ] as const) {
+    const ring = [
+      { ...current, ...signing },
+      { ...next, ...waiting },
+    ];
+    const algorithm = wanted === 1 ? waiting.alg : 'ES256';
+    assert.equal(rotationsUntil(ring, algorithm), wanted, `${signing.alg} ${waiting.alg}`);
+  }
+});
+
+test('since when the current key signs', () => {
+  for (const [seconds, wanted] of [
+    [-1, false],
+    [0, true],
+    [1, true],
+  ] as const)
+    assert.equal(isCurrentSince([current, next], after(seconds)), wanted, `${seconds}`);
 });

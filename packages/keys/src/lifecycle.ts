@@ -10,14 +10,20 @@
  * that do not fetch the JWKS again on an unknown `kid` then refuse new tokens until their copy expires.
  */
 import { KeyInUseError, KeyTooYoungError } from './errors.ts';
-import type { KeyPair } from './key-pair.ts';
-import type { KeyRecord, KeyState, RetireOptions, RotateOptions } from './key-store.ts';
+import type { KeyRecord, KeyState, RetireOptions, RotateOptions, Rotation, SigningAlgorithm } from './key-store.ts';
 
 /** `max-age` of the JWKS response, and hence the time a key must be published before it signs. */
 export const JWKS_MAX_AGE_SECONDS = 300;
 
 /** Added to the longest token lifetime before a retiring key is gone: clock skew, and instances that reload late. */
 export const RETIREMENT_MARGIN_SECONDS = 300;
+
+/**
+ * How long a process may go on signing after it last read the ring. A key that was retired just after that stays published
+ * for `RETIREMENT_MARGIN_SECONDS` longer than a token lives, so what such a process signs can be verified to its end; a
+ * minute of it is for clocks that differ.
+ */
+export const SIGN_UNCONFIRMED_SECONDS = RETIREMENT_MARGIN_SECONDS - 60;
 
 export interface RotationPolicy {
   /** Longest lifetime of any token these keys sign, as configured when the rotation happens. */
@@ -88,8 +94,28 @@ export function planRetirement(
   return found;
 }
 
+/** Whether the current key has signed since `moment` or longer. */
+export const isCurrentSince = (records: readonly KeyRecord[], moment: Date): boolean =>
+  (requireState(records, 'current').activatedAt ?? moment) <= moment;
+
+/** How many rotations it takes until keys of this algorithm sign, and go on to. */
+export const rotationsUntil = (records: readonly KeyRecord[], algorithm: SigningAlgorithm): 0 | 1 | 2 => {
+  if (requireState(records, 'next').alg !== algorithm) return 2;
+  return requireState(records, 'current').alg === algorithm ? 0 : 1;
+};
+
+/** The answer to a rotation that found it was not time. */
+export const notRotated = (records: readonly KeyRecord[]): Rotation => {
+  const { kid, alg } = requireState(records, 'current');
+  return { kid, alg, previous: kid, records };
+};
+
 /** The record of a key just made. */
-export function newRecord({ kid, alg, publicJwk }: KeyPair, state: KeyState, now: Date): KeyRecord {
+export function newRecord(
+  { kid, alg, publicJwk }: Pick<KeyRecord, 'kid' | 'alg' | 'publicJwk'>,
+  state: KeyState,
+  now: Date,
+): KeyRecord {
   return { kid, alg, state, publicJwk, createdAt: now, ...(state === 'current' ? { activatedAt: now } : {}) };
 }
 
@@ -105,7 +131,8 @@ function requirePublishedLongEnough(next: KeyRecord, now: Date): void {
   if (msLeft > 0) throw new KeyTooYoungError(next.kid, Math.ceil(msLeft / 1000));
 }
 
-function retireRecord(current: KeyRecord, now: Date, policy: RotationPolicy): KeyRecord {
+/** A current key that becomes `retiring` now. */
+export function retireRecord(current: KeyRecord, now: Date, policy: RotationPolicy): KeyRecord {
   const keptSeconds = policy.maxTokenLifetimeSeconds + RETIREMENT_MARGIN_SECONDS;
   return { ...current, state: 'retiring', retiredAt: now, goneAfter: new Date(now.getTime() + keptSeconds * 1000) };
 }

@@ -14,6 +14,7 @@ import { brokerProviders } from './control/providers.ts';
 import { repeatableRequests } from './control/repeatable-requests.ts';
 import { resources } from './control/resources.ts';
 import { settings } from './control/settings.ts';
+import { signingKeys } from './control/signing-keys.ts';
 import { subjectMappings } from './control/subject-mappings.ts';
 import { users } from './control/users.ts';
 import { xaaPolicies } from './control/xaa-policies.ts';
@@ -49,6 +50,7 @@ export const repositories = (db: Queryable) => ({
   repeatableRequests: repeatableRequests(db),
   resources: resources(db),
   settings: settings(db),
+  signingKeys: signingKeys(db),
   users: users(db),
   trustedIdps: trustedIdps(db),
   xaaPolicies: xaaPolicies(db),

@@ -109,6 +109,11 @@ export const catalogue = {
     { reason: ['negative_cache', 'single_flight', 'capacity', 'host_budget'] },
   ),
   keyRotations: counter('authserver_key_rotation_total', 'Signing key rotations.', {}),
+  keyRotationFailures: counter(
+    'authserver_key_rotation_failures_total',
+    'Automatic rotations that were due and did not succeed; they are tried again.',
+    {},
+  ),
   clientCredentialsIssued: counter('authplane_client_credentials_issued_total', 'Machine tokens issued.', {}),
   clientCredentialsDenied: counter('authplane_client_credentials_denied_total', 'Machine tokens denied.', {
     reason: denialReasons,

@@ -1,7 +1,7 @@
 /** Asks what this server depends on, each itself and all at once, for the page that tells an operator how it is. */
 import type { SystemStatus } from '@authserver/admin-api';
 import type { Config } from '@authserver/config';
-import type { KeyStore } from '@authserver/keys';
+import { type KeyStore, rotationsUntil } from '@authserver/keys';
 import { pingRedis } from '@authserver/replay';
 import { type Database, pendingMigrations, type Repositories } from '@authserver/store';
 import type { Logger } from '@authserver/telemetry';
@@ -58,9 +58,19 @@ export const probeSubsystems = async (deps: ProbeDeps): Promise<Subsystem[]> => 
     }),
     probe('change_feed', 'postgres', async () => ({ detail: `at version ${await store.changes.latestVersion()}` })),
     probe('signing', config.signing.key_store, async () => {
-      const { signer } = await keyStore.load();
+      const { signer, records, nextProblem } = await keyStore.load();
       await signer.sign('probe');
-      return { detail: `signs with ${signer.kid}` };
+      const { algorithm } = config.signing;
+      const rotations = rotationsUntil(records, algorithm);
+      const said = [
+        `signs with ${signer.kid}`,
+        ...(rotations > 0
+          ? [`${algorithm} after ${rotations} more ${rotations === 1 ? 'rotation' : 'rotations'}`]
+          : []),
+        ...(nextProblem ? ['the next key cannot be used, see the log; a rotation with force replaces it'] : []),
+      ];
+      if (nextProblem) logger.warn({ subsystem: 'signing', err: nextProblem }, 'the next signing key cannot be used');
+      return { wrong: nextProblem !== undefined, detail: said.join('; ') };
     }),
     { name: 'encryption', status: 'not_configured' } as const,
     ...(url === undefined

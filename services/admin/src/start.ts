@@ -24,6 +24,8 @@ export type AdminServiceOptions = {
   moreChecks?: (() => readonly Check[]) | undefined;
   /** How the hosts of identity providers are found; by the name servers of the system unless said. */
   resolveHost?: Resolve | undefined;
+  /** Mean time between two looks whether a rotation is due; a minute unless a test cannot wait. */
+  rotationCheckMs?: number | undefined;
 };
 
 export type OpenAdmin = { app: HttpServer; beginDrain(): void; close(): Promise<void> };

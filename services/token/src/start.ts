@@ -42,6 +42,7 @@ export type TokenService = {
 };
 
 const lastProbeMs = 1_000;
+const longestKeyReloadMs = 30_000;
 
 /** Opens the data plane: database, change feed, routes, port. Everything it opened is closed again if it fails. */
 export const startTokenService = async (options: TokenServiceOptions): Promise<TokenService> => {
@@ -93,10 +94,10 @@ export const startTokenService = async (options: TokenServiceOptions): Promise<T
     closePlane = plane.close;
     plane.housekeeping.start();
     await feed.start();
-    // The key files are no part of any transaction, so a rotation may go unannounced: they are read again at the pace at
-    // which a lost announcement is made up for.
+    // Key files are no part of any transaction, so a rotation may go unannounced: keys are read again at the pace at which
+    // a lost announcement is made up for. And who has not read them for minutes may not sign.
     await plane.reloadKeys();
-    keyReload = setInterval(plane.reloadKeys, config.changes.reconcile_interval * 1000);
+    keyReload = setInterval(plane.reloadKeys, Math.min(config.changes.reconcile_interval * 1000, longestKeyReloadMs));
     keyReload.unref();
     app = await createTokenApp(plane);
     const loopbackOnly = isLocalhostIssuer(config.server.issuer);

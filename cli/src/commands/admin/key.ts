@@ -10,6 +10,8 @@ const list = adminCommand({
   examples: ['admin key list'],
   call: (api) => api.key.list(),
   show: ({ keys }) => rows(keys, 'no signing keys found', (key) => key),
+  remark: ({ algorithm_change: change }) =>
+    change && `${change.to} signs after ${change.rotations} more rotation${change.rotations === 1 ? '' : 's'}.`,
 });
 
 const rotate = adminCommand({

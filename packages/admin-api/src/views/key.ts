@@ -19,7 +19,15 @@ export const KeyView = z
   })
   .meta({ id: 'SigningKey' });
 
-export const Keys = z.object({ keys: z.array(KeyView) }).meta({ id: 'SigningKeys' });
+export const Keys = z
+  .object({
+    keys: z.array(KeyView),
+    algorithm_change: z
+      .object({ to: z.string(), rotations: z.int().describe('How many rotations until keys of it sign.') })
+      .optional()
+      .describe('Present while the ring has keys of another algorithm than `signing.algorithm` says.'),
+  })
+  .meta({ id: 'SigningKeys' });
 
 const Reason = plainText(500).optional().describe('Why, for the audit trail.');
 

@@ -6,15 +6,17 @@ export const signing = section({
     'Algorithm of new signing keys (RFC 7518 §3.1, RFC 8037). Keys already made keep theirs.',
   ),
   key_store: choice(['keyfile', 'postgres_key', 'vault_transit'], 'keyfile').describe(
-    'Where private keys live. Only `keyfile` is available in this release.',
+    'Where private keys live: in files of one machine, in the database (encrypted as `data_encryption` says), or in Vault.',
   ),
   key_path: text('data/keys').describe('Directory of the `keyfile` store, created with mode 0700.'),
-  rotation_interval: duration('0').describe('Time between automatic rotations; 0 is off.').meta({ reserved: true }),
+  rotation_interval: duration('0').describe(
+    'How long a key signs before an admin process rotates it; at least 10m; 0 is off, then rotate at least every 90 days.',
+  ),
   postgres_key: section({
     encryption_key_env: optionalText(environmentName, 'env name')
       .describe('Informational: keys are encrypted as `data_encryption` says.')
       .meta({ env: 'SIGNING_PG_ENCRYPTION_KEY_ENV' }),
-  }).meta({ reserved: true }),
+  }),
   vault_transit: section({
     address: optionalText(httpUrl, 'url').describe('Vault address.').meta({ env: 'VAULT_ADDR' }),
     mount: text('transit').describe('Mount of the Transit engine.').meta({ env: 'VAULT_TRANSIT_MOUNT' }),

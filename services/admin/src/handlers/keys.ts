@@ -6,19 +6,21 @@ import {
   type Keyring,
   type KeyStore,
   KeyTooYoungError,
+  rotationsUntil,
   signsFrom,
 } from '@authserver/keys';
 import type { Metrics } from '@authserver/telemetry';
 import type { z } from 'zod';
 import { requireOwner } from '../auth/require-owner.ts';
+import { neighboursOf, rotationChange } from '../keys/rotation.ts';
 import type { HandlersOf } from './handler.ts';
 import { conflict, notFound } from './refusals.ts';
 
 type KeyDeps = { config: Config; keyStore: KeyStore; keyring: Keyring; metrics: Metrics };
 
 /**
- * The key store has no part in the database's transaction, so a change of the keys comes in the middle of it: a database
- * that is away stops it beforehand, and a change that fails leaves no trace.
+ * A ring in the database changes in the operation's own transaction. Key files have no part in it, so they change in the
+ * middle of it: a database that is away stops that beforehand, and a change that fails leaves no trace.
  */
 export const keyHandlers = ({ config, keyStore, keyring, metrics }: KeyDeps): HandlersOf<'key'> => {
   const reload = async () => {
@@ -26,12 +28,14 @@ export const keyHandlers = ({ config, keyStore, keyring, metrics }: KeyDeps): Ha
     await keyring.reload();
     metrics.keyReloadDuration.observe((performance.now() - start) / 1000);
   };
-  /** Also when the ring has moved and its announcement failed. Trouble reading it is told by the next call. */
+  /** Trouble reading the ring is told by the next call. */
+  const tryReload = () => reload().catch(() => {});
+  /** Also when the files have moved and their announcement failed. */
   const reloadAfter = async <T>(change: Promise<T>): Promise<T> => {
     try {
       return await change.catch(toConflict);
     } finally {
-      await reload().catch(() => {});
+      await tryReload();
     }
   };
 
@@ -39,38 +43,39 @@ export const keyHandlers = ({ config, keyStore, keyring, metrics }: KeyDeps): Ha
     /** Read anew: another process may have rotated. */
     async list() {
       await reload();
-      return { keys: keyring.status().map(toView) };
+      const keys = keyring.status();
+      const { algorithm } = config.signing;
+      const rotations = rotationsUntil(keys, algorithm);
+      return { keys: keys.map(toView), ...(rotations === 0 ? {} : { algorithm_change: { to: algorithm, rotations } }) };
     },
 
     async rotate({ query, body, caller, store, record, afterCommit, dryRun, now }) {
       const force = query.force || body?.force === true;
       if (force) requireOwner(caller, 'A rotation with force');
       await store.settings.dcrMode(); // the database answers
-      await reload();
-      const before = keyring.current().kid;
       const { algorithm } = config.signing;
-      const after = await reloadAfter(keyStore.rotate({ now, algorithm, force, dryRun }));
-      record({
-        action: 'key.rotated',
-        feed: { kind: 'signing_key', key: after.kid },
-        details: { force, ...reasonOf(body), before: { kid: before }, after },
+      const rotation = await reloadAfter(keyStore.rotate({ now, algorithm, force, dryRun, table: store.signingKeys }));
+      record(rotationChange(rotation, { force, reason: body?.reason }));
+      afterCommit(async () => {
+        metrics.keyRotations.inc();
+        await tryReload();
       });
-      afterCommit(() => metrics.keyRotations.inc());
-      return dryRun ? after : { ...after, ...neighboursOf(keyring.status(), after.kid, before) };
+      const { kid, alg } = rotation;
+      return dryRun ? { kid, alg } : { kid, alg, ...neighboursOf(rotation) };
     },
 
-    async retire({ params: { kid }, query, body, caller, store, record, dryRun, now }) {
+    async retire({ params: { kid }, query, body, caller, store, record, afterCommit, dryRun, now }) {
       const force = query.force || body?.force === true;
       if (force) requireOwner(caller, 'A retirement with force');
-      if (!keyStore.retire) throw conflict(`Keys in ${config.signing.key_store} are retired by their own rules.`);
       await store.settings.dcrMode(); // the database answers
-      const retired = await reloadAfter(keyStore.retire(kid, { now, force, dryRun }));
+      const retired = await reloadAfter(keyStore.retire(kid, { now, force, dryRun, table: store.signingKeys }));
       if (!retired) throw notFound('key');
       record({
         action: 'key.retired',
         feed: { kind: 'signing_key', key: kid },
         details: { kid, force, ...reasonOf(body), before: toView(retired) },
       });
+      afterCommit(tryReload);
       return { kid, status: 'gone' };
     },
   };
@@ -87,17 +92,6 @@ const toView = (key: KeyRecord): z.output<typeof KeyView> => ({
   retired_at: key.retiredAt?.toISOString(),
   gone_after: key.goneAfter?.toISOString(),
 });
-
-/** Of the ring as it is now: somebody else may have rotated once more, and then the key that signed before is not ours. */
-const neighboursOf = (keys: readonly KeyRecord[], current: string, before: string) => {
-  const next = keys.find(({ state }) => state === 'next');
-  const previous = keys.find(({ kid, state }) => kid === before && state === 'retiring');
-  if (!keys.some(({ kid, state }) => kid === current && state === 'current')) return {};
-  return {
-    ...(next ? { next: { kid: next.kid, alg: next.alg, signs_from: signsFrom(next).toISOString() } } : {}),
-    ...(previous?.goneAfter ? { previous: { kid: before, gone_after: previous.goneAfter.toISOString() } } : {}),
-  };
-};
 
 const reasonOf = (body: { reason?: string | undefined } | null | undefined) =>
   body?.reason === undefined ? {} : { reason: body.reason };

@@ -1,6 +1,8 @@
 import { type Config, isLocalhostIssuer } from '@authserver/config';
-import { keepPartitions, openDatabase, purgeTargets } from '@authserver/store';
+import type { Keyring, KeyStore } from '@authserver/keys';
+import { createStore, keepPartitions, openDatabase, purgeTargets } from '@authserver/store';
 import type { Logger, Metrics } from '@authserver/telemetry';
+import { startKeyUpkeep } from '../keys/upkeep.ts';
 import { exposePurge } from './metrics.ts';
 import { startPurgeScheduler } from './scheduler.ts';
 
@@ -9,15 +11,18 @@ export type Upkeep = { stop(): Promise<void> };
 const hourSeconds = 3600;
 
 /**
- * What the control plane does for the database while nobody asks: it makes the months to come, says how old the oldest
- * expired row is, and deletes it when it is told to.
+ * What the control plane does while nobody asks: it makes the months to come, says how old the oldest expired row is,
+ * deletes it when it is told to, and rotates the signing keys.
  */
 export const startUpkeep = (options: {
   config: Config;
   dsn: string;
+  keyStore: KeyStore;
+  keyring: Keyring;
   logger: Logger;
   metrics: Metrics;
   clock: { now(): Date };
+  rotationCheckMs?: number | undefined;
 }): Upkeep => {
   const { config, dsn, logger, metrics, clock } = options;
   const now = () => clock.now();
@@ -47,9 +52,15 @@ export const startUpkeep = (options: {
           logger: logger.child({ component: 'purge' }),
           metrics,
         });
+  const { algorithm, rotation_interval: rotationSeconds } = config.signing;
+  const keys = startKeyUpkeep({
+    ...{ rotationSeconds, algorithm, checkIntervalMs: options.rotationCheckMs },
+    ...{ store: createStore(database), keyStore: options.keyStore, keyring: options.keyring },
+    ...{ now, logger: logger.child({ component: 'keys' }), metrics },
+  });
   return {
     async stop() {
-      await Promise.all([partitions.stop(), scheduler?.stop()]);
+      await Promise.all([partitions.stop(), scheduler?.stop(), keys.stop()]);
       await database.end();
     },
   };

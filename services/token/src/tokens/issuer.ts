@@ -26,18 +26,16 @@ export type TokenIssuer = {
 /**
  * Turns an authorization into a token response; the only caller of a signer.
  *
- * The commit is sent first and signing happens while the database works. The answer leaves only after the row is
- * committed: there is no token without its issuance.
+ * It is signed before anything is spent: while the home of the key is away, the client keeps its code or refresh token and
+ * may come back with it. The answer leaves only after the row is committed: there is no token without its issuance. A
+ * token whose commit fails is thrown away.
  */
 export const createTokenIssuer = (deps: { issuer: string; keyring: Keyring; metrics: Metrics }): TokenIssuer => ({
   async issue(authorization, proof, now) {
-    if (proof) await proof.claim();
     const issuance = toIssuance(authorization, proof, now);
-    const committed = authorization.commit(issuance);
-    // Heard here, thrown below: a rejection while we sign must not count as unhandled.
-    committed.catch(() => {});
     const accessToken = await deps.keyring.signJwt(accessTokenClaims(deps.issuer, issuance, authorization));
-    await committed;
+    if (proof) await proof.claim();
+    await authorization.commit(issuance);
 
     deps.metrics.tokensIssued.inc({ grant_type: authorization.grantType });
     if (authorization.grantType === 'refresh_token') deps.metrics.tokensRefreshed.inc();

@@ -1,0 +1,28 @@
+import { openDataCipher, openKeyStore } from '@authserver/boot';
+import type { Config } from '@authserver/config';
+import { createKeyring } from '@authserver/keys';
+import { openDatabase } from '@authserver/store';
+import type { TestClock } from './clock.ts';
+
+/** Keys as a process of its own would have them, on connections of its own. */
+export const openKeys = async (
+  config: Config,
+  dsn: string,
+  clock: TestClock,
+  options: { secrets?: Record<string, string>; monotonicMs?: () => number },
+) => {
+  const database = openDatabase({ dsn, maxConnections: 2, applicationName: 'authserver keys', queryTimeoutMs: 10_000 });
+  const { cipher, close } = await openDataCipher(config, options.secrets ?? {}, () => {});
+  const keyStore = openKeyStore({ config, database, cipher, mayCreate: true, clock });
+  const { monotonicMs } = options;
+  const keyring = createKeyring({ store: keyStore, clock, ...(monotonicMs && { monotonicMs }) });
+  await keyring.reload();
+  return {
+    keyStore,
+    keyring,
+    closeKeys: async () => {
+      close();
+      await database.end();
+    },
+  };
+};

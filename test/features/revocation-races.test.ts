@@ -98,6 +98,53 @@ test('refreshes and operators who end things at the same time never wait for eac
   }
 });
 
+test('while one person is being signed out everywhere, the requests of others on the same pod are served', async () => {
+  const [held, other] = [await server.user(), await server.user()];
+  const app = await server.client();
+  const wishes = { scope: 'tools/read', resource: resource.uri };
+  const [heldTokens, otherTokens] = [
+    await app.authorize({ ...wishes, user: held }),
+    await app.authorize({ ...wishes, user: other }),
+  ];
+  const [heldGrant, otherGrant] = [
+    await app.code({ ...wishes, user: held }),
+    await app.code({ ...wishes, user: other }),
+  ];
+  const waiting = await server.store.transaction(async (tx) => {
+    await tx.users.moveEpoch(held.id);
+    const refused = [app.refresh(heldTokens.refresh_token), app.redeem(heldGrant)];
+    // Sent at the same moment, so they share their statements; this transaction goes on when they are answered.
+    ok(await app.refresh(otherTokens.refresh_token));
+    ok(await app.redeem(otherGrant));
+    return refused;
+  });
+  for (const answer of await Promise.all(waiting)) denied(answer, 'invalid_grant');
+});
+
+test('requests that share a statement are decided each by itself', async () => {
+  const app = await server.client({ authMethod: 'client_secret_basic' });
+  const wishes = { scope: 'tools/read', resource: resource.uri };
+  const people = await Promise.all(Array.from({ length: 8 }, () => server.user()));
+  const tokens = await Promise.all(people.map((user) => app.authorize({ ...wishes, user })));
+  const codes = await Promise.all(people.map((user) => app.code({ ...wishes, user })));
+  for (const user of people.slice(0, 3)) await server.store.users.moveEpoch(user.id);
+  const refreshes = await Promise.all(tokens.map(({ refresh_token: token }) => app.refresh(token)));
+  const redemptions = await Promise.all(codes.map((grant) => app.redeem(grant)));
+  for (const answers of [refreshes, redemptions])
+    assert.deepEqual(
+      answers.map(({ status }) => status),
+      people.map((_, index) => (index < 3 ? 400 : 200)),
+    );
+  const successors = refreshes.slice(3).map(({ body }) => body.refresh_token);
+  assert.equal(new Set(successors).size, 5);
+  for (const token of successors) ok(await app.refresh(token));
+  const active = await Promise.all(redemptions.slice(3).map(({ body }) => app.introspect(body.access_token)));
+  assert.deepEqual(
+    active.map(({ body }) => body.sub),
+    people.slice(3).map(({ id }) => id),
+  );
+});
+
 const suspending = (clientId: string) => (tx: Repositories) => tx.clients.setStatus(clientId, ['active'], 'suspended');
 /** As the admin API revokes a client. */
 const revoking = (clientId: string) => async (tx: Repositories) => {

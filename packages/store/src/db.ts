@@ -35,6 +35,11 @@ export type DatabaseOptions = {
   applicationName: string;
   /** Longest wait for the answer to one statement, in milliseconds; 900 by default. */
   queryTimeoutMs?: number;
+  /**
+   * Every statement looks its rows up by key. While tables are small, reading them whole is the cheaper plan, and a prepared
+   * statement keeps it while they grow; such plans are not made here.
+   */
+  byKey?: boolean;
   /** Told the time of every statement, waiting for a connection included. */
   onQuery?: (operation: string, seconds: number) => void;
 };
@@ -71,6 +76,8 @@ export const toPaged = <T>(
 export const totalOf = (rows: readonly Row[], page: { offset: number }): number | undefined =>
   rows[0] ? Number(rows[0].total) : page.offset === 0 ? 0 : undefined;
 
+const plannedByKey = 'set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off';
+
 /**
  * The pool. A caller never waits long: no connection or no answer within 900 ms is `StoreUnavailable`, which becomes 503
  * with `Retry-After`. The connection that did not answer is thrown away.
@@ -90,6 +97,7 @@ export const openDatabase = (options: DatabaseOptions): Database => {
     // A process cut off in the middle of a transaction must not keep its locks until TCP gives up.
     idle_in_transaction_session_timeout: Math.max(3_000, (options.queryTimeoutMs ?? 0) * 2),
     keepAlive: true,
+    ...(options.byKey ? { onConnect: (connection: pg.ClientBase) => connection.query(plannedByKey) } : {}),
   });
   // A connection that breaks while idle is reported here and replaced by the pool; unheard, it would end the process.
   pool.on('error', () => {});

@@ -70,7 +70,8 @@ export const migrate = async (dsn: string, onApply: (name: string) => void = () 
         onApply(migration.name);
         await apply(connection, migration);
       }
-      if (pending.length > 0) await connection.query('analyze');
+      // A database that is known to be empty gets plans that read whole tables, and prepared statements keep them.
+      if (pending.length > 0 && pending.length < migrations.length) await connection.query('analyze');
       return pending;
     } finally {
       await connection.query(`select pg_advisory_unlock(${lockKey})`).catch(() => {});

@@ -19,6 +19,7 @@ import { subjectMappings } from './control/subject-mappings.ts';
 import { users } from './control/users.ts';
 import { xaaPolicies } from './control/xaa-policies.ts';
 import type { Database, Queryable } from './db.ts';
+import { gathered } from './gathered.ts';
 import { auditChain } from './runtime/audit-chain.ts';
 import { auditEvents } from './runtime/audit-events.ts';
 import { authorizationCodes } from './runtime/authorization-codes.ts';
@@ -73,12 +74,18 @@ export const repositories = (db: Queryable) => ({
 
 export type Repositories = ReturnType<typeof repositories>;
 
-export type Store = Repositories & {
-  /** The same repositories inside one transaction. */
-  transaction<T>(work: (tx: Repositories) => Promise<T>): Promise<T>;
-};
+/** What runs outside of transactions shares the statements of the hot path. */
+export type Store = Repositories &
+  ReturnType<typeof gathered> & {
+    /** The same repositories inside one transaction. */
+    transaction<T>(work: (tx: Repositories) => Promise<T>): Promise<T>;
+  };
 
-export const createStore = (db: Database): Store => ({
-  ...repositories(db),
-  transaction: (work) => db.transaction((tx) => work(repositories(tx))),
-});
+export const createStore = (db: Database): Store => {
+  const plain = repositories(db);
+  return {
+    ...plain,
+    ...gathered(db, plain),
+    transaction: (work) => db.transaction((tx) => work(repositories(tx))),
+  };
+};

@@ -6,7 +6,7 @@ import type { Keyring } from '@authserver/keys';
 import { type GrantType, parseScope } from '@authserver/oauth';
 import { createOutboundClient, type Resolve } from '@authserver/outbound';
 import type { RedisConnection } from '@authserver/replay';
-import { createIssuanceWriter, createStore, type Database } from '@authserver/store';
+import { createStore, type Database } from '@authserver/store';
 import type { Logger, Metrics, OutboundPurpose } from '@authserver/telemetry';
 import { createAuditRepeats } from './audit/repeats.ts';
 import { createBrowser } from './authorization/browser.ts';
@@ -81,7 +81,6 @@ export const createTokenPlane = async (options: TokenPlaneOptions) => {
 
   // What is kept: in the database, beside it, in memory.
   const store = createStore(database);
-  const issuances = createIssuanceWriter(database);
   const lookups = createLookups(store, config, options.feed);
   const secrets = createSecrets(options.sessionSecret);
   const { singleUse, limiter, attempts } = openSharedState({ ...options, secrets });
@@ -106,7 +105,7 @@ export const createTokenPlane = async (options: TokenPlaneOptions) => {
 
   // What is given, and for what.
   const replays = createReplays(store, repeats, metrics);
-  const shared = { store, issuances, lookups, replays, secrets, config };
+  const shared = { store, lookups, replays, secrets, config };
   const redeemCode = createRedeemCode(shared);
   const grants: Grant[] = [
     authorizationCode({ ...shared, redeemCode }),

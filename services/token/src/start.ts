@@ -54,6 +54,7 @@ export const startTokenService = async (options: TokenServiceOptions): Promise<T
     idleTimeoutSeconds: config.storage.postgres.max_conn_idle_time,
     maxLifetimeSeconds: config.storage.postgres.max_conn_lifetime,
     applicationName: 'authserver token',
+    byKey: true,
     onQuery: (operation, seconds) => metrics.dbDuration.observe({ operation, store: 'postgres' }, seconds),
   });
   const feed = openTokenFeed({ ...options, database });

@@ -1,4 +1,5 @@
 import type { Queryable, Row } from '../db.ts';
+import { columnsOf, inOrder } from '../gather.ts';
 import type { Issuance } from './issuances.ts';
 import {
   furtherTargetsColumn,
@@ -56,54 +57,14 @@ export type Redemption = {
 
 export const authorizationCodes = (db: Queryable) => ({
   async insert(code: NewAuthorizationCode): Promise<void> {
-    const [first] = code.targets;
     await db.query(
       'code_insert',
-      `insert into authorization_codes (code_hash, client_id, user_id, consent_grant_id, redirect_uri, scopes, resource_id,
-         resource, code_challenge, auth_time, created_at, expires_at, user_epoch, consent_epoch, acr, offline_access,
-         dpop_jkt, targets)
-       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`,
-      [
-        code.codeHash,
-        code.clientId,
-        code.userId,
-        first.consentGrantId,
-        code.redirectUri,
-        scopesOf(code.targets),
-        first.resourceId ?? null,
-        first.resource ?? null,
-        code.codeChallenge,
-        code.authTime,
-        code.createdAt,
-        code.expiresAt,
-        code.userEpoch,
-        first.consentEpoch,
-        code.acr ?? null,
-        code.offlineAccess,
-        code.dpopJkt ?? null,
-        targetsColumn(code.targets),
-      ],
+      `${newCodes} insert into authorization_codes (${newColumns}) select ${newColumns} from new`,
+      [...newValues([code])],
     );
   },
 
-  /** The code with all that its redemption is judged by, in one read. */
-  async find(codeHash: Buffer): Promise<AuthorizationCode | undefined> {
-    const { rows } = await db.query(
-      'code_find',
-      `select c.code_hash, c.client_id, c.user_id, c.consent_grant_id, c.redirect_uri, c.scopes, c.resource_id, c.resource,
-              c.code_challenge, c.auth_time, c.acr, c.offline_access, c.dpop_jkt, c.created_at, c.expires_at,
-              c.failed_attempts, c.redeemed_at, c.family_id, c.user_epoch, c.consent_epoch, u.status = 'active' as user_active,
-              cl.status = 'active' as client_active, c.targets, g.scopes as consented,
-              u.epoch <> c.user_epoch or g.epoch <> c.consent_epoch or g.revoked_at is not null as consent_revoked
-         from authorization_codes c
-         join users u on u.id = c.user_id
-         join clients cl on cl.client_id = c.client_id
-         join consent_grants g on g.id = c.consent_grant_id
-        where c.code_hash = $1`,
-      [codeHash],
-    );
-    return rows[0] && toCode(db, rows[0]);
-  },
+  find: async (codeHash: Buffer): Promise<AuthorizationCode | undefined> => (await findCodes(db, [codeHash]))[0],
 
   /**
    * Spends the code and writes the family, its first refresh token and the issuance, in one statement.
@@ -147,6 +108,87 @@ export const authorizationCodes = (db: Queryable) => ({
     );
   },
 });
+
+const newColumns = `code_hash, client_id, user_id, consent_grant_id, redirect_uri, scopes, resource_id, resource,
+  code_challenge, auth_time, created_at, expires_at, user_epoch, consent_epoch, acr, offline_access, dpop_jkt, targets`;
+
+const newCodes = `with new as (
+  select code_hash, client_id, user_id, consent_grant_id, redirect_uri, string_to_array(scope, ' ') as scopes, resource_id,
+         resource, code_challenge, auth_time, created_at, expires_at, user_epoch, consent_epoch, acr, offline_access,
+         dpop_jkt, targets, n
+    from unnest($1::bytea[], $2::text[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::uuid[], $8::text[], $9::text[],
+                $10::timestamptz[], $11::timestamptz[], $12::timestamptz[], $13::integer[], $14::integer[], $15::text[],
+                $16::boolean[], $17::text[], $18::jsonb[])
+         with ordinality as t(code_hash, client_id, user_id, consent_grant_id, redirect_uri, scope, resource_id, resource,
+              code_challenge, auth_time, created_at, expires_at, user_epoch, consent_epoch, acr, offline_access, dpop_jkt,
+              targets, n))`;
+
+const newValues = (codes: readonly NewAuthorizationCode[]): unknown[][] =>
+  columnsOf(
+    codes,
+    ({ codeHash }) => codeHash,
+    ({ clientId }) => clientId,
+    ({ userId }) => userId,
+    ({ targets: [first] }) => first.consentGrantId,
+    ({ redirectUri }) => redirectUri,
+    ({ targets }) => scopesOf(targets).join(' '),
+    ({ targets: [first] }) => first.resourceId,
+    ({ targets: [first] }) => first.resource,
+    ({ codeChallenge }) => codeChallenge,
+    ({ authTime }) => authTime.toISOString(),
+    ({ createdAt }) => createdAt.toISOString(),
+    ({ expiresAt }) => expiresAt.toISOString(),
+    ({ userEpoch }) => userEpoch,
+    ({ targets: [first] }) => first.consentEpoch,
+    ({ acr }) => acr,
+    ({ offlineAccess }) => offlineAccess,
+    ({ dpopJkt }) => dpopJkt,
+    ({ targets }) => targetsColumn(targets),
+  );
+
+/**
+ * Stores many codes in one statement; says which. It waits for nobody: where a deletion holds the user or the consent, that
+ * code is passed over, and is stored alone.
+ */
+export const insertCodes = async (db: Queryable, codes: readonly NewAuthorizationCode[]): Promise<boolean[]> => {
+  const { rows } = await db.query(
+    'code_insert_many',
+    `${newCodes}, free as materialized (
+       select new.* from new cross join lateral (
+         select 1 from users u join consent_grants g on g.user_id = u.id
+          where u.id = new.user_id and g.id = new.consent_grant_id for key share of u, g skip locked) as held
+     ), written as (
+       insert into authorization_codes (${newColumns}) select ${newColumns} from free)
+     select n::int from free`,
+    newValues(codes),
+  );
+  return inOrder(rows, codes).map((row) => row !== undefined);
+};
+
+/** Each with all that its redemption is judged by, in one read; looked up one by one, like refresh tokens. */
+export const findCodes = async (
+  db: Queryable,
+  hashes: readonly Buffer[],
+): Promise<(AuthorizationCode | undefined)[]> => {
+  const { rows } = await db.query(
+    'code_find',
+    `select a.n::int, found.*
+       from unnest($1::bytea[]) with ordinality as a(hash, n)
+      cross join lateral (
+        select c.code_hash, c.client_id, c.user_id, c.consent_grant_id, c.redirect_uri, c.scopes, c.resource_id, c.resource,
+               c.code_challenge, c.auth_time, c.acr, c.offline_access, c.dpop_jkt, c.created_at, c.expires_at,
+               c.failed_attempts, c.redeemed_at, c.family_id, c.user_epoch, c.consent_epoch,
+               u.status = 'active' as user_active, cl.status = 'active' as client_active, c.targets, g.scopes as consented,
+               u.epoch <> c.user_epoch or g.epoch <> c.consent_epoch or g.revoked_at is not null as consent_revoked
+          from authorization_codes c
+          join users u on u.id = c.user_id
+          join clients cl on cl.client_id = c.client_id
+          join consent_grants g on g.id = c.consent_grant_id
+         where c.code_hash = a.hash limit 1) as found`,
+    [hashes],
+  );
+  return Promise.all(inOrder(rows, hashes).map((row) => row && toCode(db, row)));
+};
 
 /** The code, if its user, client and consent still stand and the consent still covers the scopes of the token ($13). */
 const held = `held as (

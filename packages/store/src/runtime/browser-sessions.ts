@@ -1,4 +1,5 @@
 import type { Queryable, Row } from '../db.ts';
+import { columnsOf, inOrder } from '../gather.ts';
 
 export type BrowserSession = {
   userId: string;
@@ -50,17 +51,8 @@ export const browserSessions = (db: Queryable) => ({
     return rowCount === 1;
   },
 
-  /** The session and its user, if both are good at `now`. */
-  async findLive(idHash: Buffer, now: Date): Promise<BrowserSession | undefined> {
-    const { rows } = await db.query(
-      'session_find_live',
-      `select s.user_id, s.user_epoch, s.auth_time, s.acr, u.email, u.name
-         from browser_sessions s join users u on u.id = s.user_id and u.epoch = s.user_epoch and u.status = 'active'
-        where s.id_hash = $1 and s.ended_at is null and s.expires_at > $2`,
-      [idHash, now],
-    );
-    return rows.map(toSession)[0];
-  },
+  findLive: async (idHash: Buffer, now: Date): Promise<BrowserSession | undefined> =>
+    (await findLiveSessions(db, [{ idHash, now }]))[0],
 
   /** The user whose session this call ended, if it did. */
   async end(idHash: Buffer, now: Date): Promise<string | undefined> {
@@ -115,6 +107,28 @@ export const browserSessions = (db: Queryable) => ({
     return rowCount;
   },
 });
+
+/** Each session with its user, if both are good at its `now`. */
+export const findLiveSessions = async (
+  db: Queryable,
+  asked: readonly { idHash: Buffer; now: Date }[],
+): Promise<(BrowserSession | undefined)[]> => {
+  const { rows } = await db.query(
+    'session_find_live',
+    `select a.n::int, found.*
+       from unnest($1::bytea[], $2::timestamptz[]) with ordinality as a(hash, now, n)
+      cross join lateral (
+        select s.user_id, s.user_epoch, s.auth_time, s.acr, u.email, u.name
+          from browser_sessions s join users u on u.id = s.user_id and u.epoch = s.user_epoch and u.status = 'active'
+         where s.id_hash = a.hash and s.ended_at is null and s.expires_at > a.now limit 1) as found`,
+    columnsOf(
+      asked,
+      ({ idHash }) => idHash,
+      ({ now }) => now.toISOString(),
+    ),
+  );
+  return inOrder(rows, asked).map((row) => row && toSession(row));
+};
 
 const toSession = (row: Row): BrowserSession => ({
   userId: row.user_id as string,

@@ -1,5 +1,6 @@
 import type { ClientStatus, RegistrationSource } from '../control/clients.ts';
 import { type Page, type Paged, type Queryable, type Row, uuidOrFirst } from '../db.ts';
+import { columnsOf } from '../gather.ts';
 import { readPage } from '../listing.ts';
 import { isUuid } from '../uuid.ts';
 
@@ -137,21 +138,11 @@ export const consentGrants = (db: Queryable) => ({
     );
   },
 
-  /** What is held at these resources; `undefined` among them is the authorization server itself. */
-  async listActive(
+  listActive: async (
     userId: string,
     clientId: string,
     resourceIds: readonly (string | undefined)[],
-  ): Promise<ConsentGrant[]> {
-    const { rows } = await db.query(
-      'consent_list_active',
-      `select ${columns} from consent_grants
-        where user_id = $1 and client_id = $2 and revoked_at is null
-          and (resource_id = any($3::uuid[]) or ($4 and resource_id is null))`,
-      [userId, clientId, resourceIds.filter((id) => id !== undefined), resourceIds.includes(undefined)],
-    );
-    return rows.map(toConsentGrant);
-  },
+  ): Promise<ConsentGrant[]> => (await listActiveConsents(db, [{ userId, clientId, resourceIds }]))[0] ?? [],
 
   /**
    * Locks what is held at several resources before all of it is written: in the order of the ids, as everybody does. The
@@ -300,6 +291,38 @@ export const consentGrants = (db: Queryable) => ({
     return rows.map(toConsentGrant)[0];
   },
 });
+
+/** At which resources something is held of a user by a client; `undefined` is the authorization server itself. */
+export type ConsentQuestion = { userId: string; clientId: string; resourceIds: readonly (string | undefined)[] };
+
+/** What is held, for each question. */
+export const listActiveConsents = async (
+  db: Queryable,
+  questions: readonly ConsentQuestion[],
+): Promise<ConsentGrant[][]> => {
+  const places = questions.flatMap(({ userId, clientId, resourceIds }, at) =>
+    resourceIds.map((resourceId) => ({ at, userId, clientId, resourceId })),
+  );
+  const { rows } = await db.query(
+    'consent_list_active',
+    `select a.at, found.*
+       from unnest($1::integer[], $2::uuid[], $3::text[], $4::uuid[]) as a(at, user_id, client_id, resource_id)
+      cross join lateral (
+        select ${columns.replaceAll(/\w+/g, 'g.$&')} from consent_grants g
+         where g.user_id = a.user_id and g.client_id = a.client_id and g.revoked_at is null
+           and (g.resource_id = a.resource_id or (g.resource_id is null and a.resource_id is null)) limit 1) as found`,
+    columnsOf(
+      places,
+      ({ at }) => at,
+      ({ userId }) => userId,
+      ({ clientId }) => clientId,
+      ({ resourceId }) => resourceId,
+    ),
+  );
+  const held = questions.map((): ConsentGrant[] => []);
+  for (const row of rows) held[row.at as number]?.push(toConsentGrant(row));
+  return held;
+};
 
 const toConsentGrant = (row: Row): ConsentGrant => ({
   id: row.id as string,

@@ -1,4 +1,5 @@
 import { type Page, type Paged, type Queryable, type Row, toPaged, uuidOrFirst } from '../db.ts';
+import { inOrder } from '../gather.ts';
 import { conditions } from '../listing.ts';
 import { isUuid } from '../uuid.ts';
 import { type FurtherTarget, furtherTargetsColumn, toFurtherTargets } from './targets.ts';
@@ -64,19 +65,7 @@ export const issuances = (db: Queryable) => ({
     return rows.map(toIssuance)[0];
   },
 
-  /**
-   * Whether a token and everything it descends from may still be used, its times apart. A token of which there is no row
-   * is not ours to vouch for: it is dead.
-   */
-  async isLive(id: string): Promise<boolean> {
-    if (!isUuid(id)) return false;
-    const { rows } = await db.query<{ live: boolean }>(
-      'issuance_is_live',
-      `select not (${issuanceEnded}) as live from issuances i where i.id = $1`,
-      [id],
-    );
-    return rows[0]?.live === true;
-  },
+  isLive: async (id: string): Promise<boolean> => (await areLive(db, [id]))[0] === true,
 
   /** The row this call revoked, or `undefined` when there was nothing left to revoke. Descendants die with it. */
   async revoke(id: string, now: Date): Promise<StoredIssuance | undefined> {
@@ -128,6 +117,21 @@ export const issuances = (db: Queryable) => ({
     return Number(rows[0]?.n);
   },
 });
+
+/**
+ * Whether tokens, and everything each descends from, may still be used, their times apart. A token of which there is no row
+ * is not ours to vouch for: it is dead.
+ */
+export const areLive = async (db: Queryable, ids: readonly string[]): Promise<boolean[]> => {
+  const { rows } = await db.query(
+    'issuance_is_live',
+    `select a.n::int
+       from unnest($1::uuid[]) with ordinality as a(id, n)
+      cross join lateral (select 1 from issuances i where i.id = a.id and not (${issuanceEnded}) limit 1) as live`,
+    [ids.map((id) => (isUuid(id) ? id : null))],
+  );
+  return inOrder(rows, ids).map((row) => row !== undefined);
+};
 
 /** Ends every token of a consent, a client or a user that was issued up to now, with one row. */
 export const revocationMarkers = (db: Queryable) => ({

@@ -1,4 +1,5 @@
 import type { Queryable, Row } from '../db.ts';
+import { inOrder } from '../gather.ts';
 import type { Issuance } from './issuances.ts';
 import { furtherTargetsColumn, type GrantedTarget, readTargets, scopesOf, stillCovered } from './targets.ts';
 
@@ -39,27 +40,8 @@ export type Spending = {
 };
 
 export const refreshTokens = (db: Queryable) => ({
-  async find(tokenHash: Buffer): Promise<HeldRefreshToken | undefined> {
-    const { rows } = await db.query(
-      'refresh_find',
-      `select t.token_hash, t.issued_at, t.expires_at, t.spent_at, t.successor_hash,
-              coalesce(s.spent_at is not null, false) as successor_spent,
-              f.id as family_id, f.client_id, f.user_id, f.consent_grant_id, f.scopes, f.resource_id, f.resource,
-              f.dpop_jkt, f.auth_time, f.acr, f.expires_at as family_expires_at, u.status = 'active' as user_active,
-              cl.status = 'active' as client_active, f.consent_epoch, f.targets, g.scopes as consented,
-              f.revoked_at is not null or u.epoch <> f.user_epoch or g.epoch <> f.consent_epoch
-                or g.revoked_at is not null as family_revoked
-         from refresh_tokens t
-         join token_families f on f.id = t.family_id
-         join users u on u.id = f.user_id
-         join clients cl on cl.client_id = f.client_id
-         join consent_grants g on g.id = f.consent_grant_id
-         left join refresh_tokens s on s.token_hash = t.successor_hash
-        where t.token_hash = $1`,
-      [tokenHash],
-    );
-    return rows[0] && toHeld(db, rows[0]);
-  },
+  find: async (tokenHash: Buffer): Promise<HeldRefreshToken | undefined> =>
+    (await findRefreshTokens(db, [tokenHash]))[0],
 
   /** Spends a token and writes its successor and the issuance, in one statement. True for exactly one caller. */
   async spend({ tokenHash, familyId, several, successor, issuance, bindTo }: Spending): Promise<boolean> {
@@ -79,6 +61,35 @@ export const refreshTokens = (db: Queryable) => ({
     return rows[0]?.done === 1;
   },
 });
+
+/** Each with its family, in one read; looked up one by one, so that the plan does not rest on how many there are. */
+export const findRefreshTokens = async (
+  db: Queryable,
+  hashes: readonly Buffer[],
+): Promise<(HeldRefreshToken | undefined)[]> => {
+  const { rows } = await db.query(
+    'refresh_find',
+    `select a.n::int, found.*
+       from unnest($1::bytea[]) with ordinality as a(hash, n)
+      cross join lateral (
+        select t.token_hash, t.issued_at, t.expires_at, t.spent_at, t.successor_hash,
+               coalesce(s.spent_at is not null, false) as successor_spent,
+               f.id as family_id, f.client_id, f.user_id, f.consent_grant_id, f.scopes, f.resource_id, f.resource,
+               f.dpop_jkt, f.auth_time, f.acr, f.expires_at as family_expires_at, u.status = 'active' as user_active,
+               cl.status = 'active' as client_active, f.consent_epoch, f.targets, g.scopes as consented,
+               f.revoked_at is not null or u.epoch <> f.user_epoch or g.epoch <> f.consent_epoch
+                 or g.revoked_at is not null as family_revoked
+          from refresh_tokens t
+          join token_families f on f.id = t.family_id
+          join users u on u.id = f.user_id
+          join clients cl on cl.client_id = f.client_id
+          join consent_grants g on g.id = f.consent_grant_id
+          left join refresh_tokens s on s.token_hash = t.successor_hash
+         where t.token_hash = a.hash limit 1) as found`,
+    [hashes],
+  );
+  return Promise.all(inOrder(rows, hashes).map((row) => row && toHeld(db, row)));
+};
 
 /** How the family is locked: shared, or for whoever is going to write it. */
 type FamilyLock = 'share' | 'update';

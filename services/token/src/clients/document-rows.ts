@@ -64,8 +64,10 @@ export const createDocumentRows = (deps: DocumentRowsDeps): DocumentRows => {
     };
   };
 
-  const keep = async (client: Client, now: Date, context: AuditContext): Promise<void> =>
-    write(client, await store.clients.find(client.clientId), now, context);
+  const keep = async (client: Client, now: Date, context: AuditContext): Promise<void> => {
+    if (client.registrationSource !== 'cimd') return;
+    await write(client, await store.clients.find(client.clientId), now, context);
+  };
 
   /** As `keep`, for a row that is there: nobody was asked, so one that an operator deleted meanwhile stays away. */
   const keepUp = async (client: Client): Promise<void> => {
@@ -74,7 +76,6 @@ export const createDocumentRows = (deps: DocumentRowsDeps): DocumentRows => {
   };
 
   const write = async (client: Client, row: Client | undefined, now: Date, context: AuditContext): Promise<void> => {
-    if (client.registrationSource !== 'cimd') return;
     if (row && (row.registrationSource !== 'cimd' || sameMetadata(client, row))) return;
     const identityChanged = row !== undefined && !sameIdentity(client, row);
     const outcome = await store.transaction(async (tx) => {

@@ -1,6 +1,6 @@
 import type { Config } from '@authserver/config';
 import { includesAll, intersectScopes, invalidScope, OAuthError, parseScope, toErrorText } from '@authserver/oauth';
-import type { IssuanceWriter } from '@authserver/store';
+import type { Store } from '@authserver/store';
 import { z } from 'zod';
 import type { Lookups } from '../lookups.ts';
 import { catalogScopes, defaultScopes, offeredAt } from '../scopes.ts';
@@ -8,13 +8,13 @@ import { namedResources } from '../targets.ts';
 import { defineGrant } from './grant.ts';
 
 export type ClientCredentialsDeps = {
-  issuances: IssuanceWriter;
+  store: Pick<Store, 'issuances'>;
   lookups: Lookups;
   config: Pick<Config, 'client_credentials' | 'oauth' | 'server'>;
 };
 
 /** Client credentials grant (RFC 6749 §4.4): a machine as itself. Reads nothing; its one write is the issuance row. */
-export const clientCredentials = ({ issuances, lookups, config }: ClientCredentialsDeps) =>
+export const clientCredentials = ({ store, lookups, config }: ClientCredentialsDeps) =>
   defineGrant({
     type: 'client_credentials',
     params: z.object({ scope: z.string().optional(), resources: z.array(z.string()) }),
@@ -55,7 +55,7 @@ export const clientCredentials = ({ issuances, lookups, config }: ClientCredenti
         consentGrantId: undefined,
         ttlSeconds: config.client_credentials.token_expiry,
         refreshToken: undefined,
-        commit: (issuance) => issuances.write(issuance),
+        commit: (issuance) => store.issuances.insert(issuance),
       };
     },
   });

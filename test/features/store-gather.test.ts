@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import {
-  createIssuanceWriter,
+  gather,
   type Issuance,
   issuances,
   openDatabase,
@@ -60,6 +60,14 @@ const observed = (before: () => Promise<void> = async () => {}) => {
   return { db, seen };
 };
 
+type Limits = Parameters<typeof gather>[1];
+/** Writes rows the way the server does. */
+const writerOn = (db: Queryable, limits?: Limits) =>
+  gather(async (rows: readonly Issuance[]) => {
+    await issuances(db).insertMany(rows);
+    return rows.map(({ id }) => id);
+  }, limits);
+
 const stored = (rows: readonly Issuance[]) => Promise.all(rows.map(({ id }) => issuances(database).find(id)));
 /** How many of them are there, in one statement: a thousand would wait for connections longer than any may. */
 const countStored = async (rows: readonly Issuance[]): Promise<number> => {
@@ -73,22 +81,22 @@ const countStored = async (rows: readonly Issuance[]): Promise<number> => {
 
 test('writes that come together go out in a few statements, two at a time', async () => {
   const { db, seen } = observed();
-  const writer = createIssuanceWriter(db);
+  const writer = writerOn(db);
   const rows = Array.from({ length: 1000 }, () => issuance());
-  await Promise.all(rows.map((row) => writer.write(row)));
+  await Promise.all(rows.map((row) => writer(row)));
   assert.ok(seen.statements <= 8, `${seen.statements} statements for 1000 rows`);
   assert.equal(seen.most, 2);
   assert.equal(await countStored(rows), 1000);
 });
 
 test('a write resolves only when its row is committed, with all that it says', async () => {
-  const writer = createIssuanceWriter(database);
+  const writer = writerOn(database);
   const row = issuance({
     scopes: ['tools/read', "with,commas{braces}and'quotes"],
     subject: 'someone',
     agentId: 'agent',
   });
-  await writer.write(row);
+  await writer(row);
   const [found] = await stored([row]);
   assert.deepEqual(
     { ...found, ...row },
@@ -101,7 +109,7 @@ test('a write resolves only when its row is committed, with all that it says', a
 test('a lone write goes out by itself, at once', async () => {
   const { db, seen } = observed();
   const start = performance.now();
-  await createIssuanceWriter(db).write(issuance());
+  await writerOn(db)(issuance());
   assert.equal(seen.statements, 1);
   assert.ok(performance.now() - start < 1000);
 });
@@ -111,20 +119,20 @@ test('a statement that fails rejects every write in it, and the writer goes on',
   const { db } = observed(async () => {
     if (broken) throw new StoreUnavailable('the database is not available');
   });
-  const writer = createIssuanceWriter(db, { queue: 100, batch: 10, inFlight: 1 });
+  const writer = writerOn(db, { queue: 100, batch: 10, inFlight: 1 });
   const rows = Array.from({ length: 10 }, () => issuance());
-  const results = await Promise.allSettled(rows.map((row) => writer.write(row)));
+  const results = await Promise.allSettled(rows.map((row) => writer(row)));
   assert.ok(results.every((result) => result.status === 'rejected' && result.reason instanceof StoreUnavailable));
   assert.ok((await stored(rows)).every((row) => row === undefined));
   broken = false;
-  await writer.write(issuance());
+  await writer(issuance());
 });
 
 test('when the database does not answer, those who wait behind are told at the same time', async () => {
   const held = Promise.withResolvers<void>();
   const { db, seen } = observed(() => held.promise);
-  const writer = createIssuanceWriter(db, { queue: 100, batch: 1, inFlight: 1 });
-  const results = Promise.allSettled(Array.from({ length: 5 }, () => writer.write(issuance())));
+  const writer = writerOn(db, { queue: 100, batch: 1, inFlight: 1 });
+  const results = Promise.allSettled(Array.from({ length: 5 }, () => writer(issuance())));
   await new Promise((resolve) => setImmediate(resolve)); // the first is in flight, four wait
   held.reject(new StoreUnavailable('the database is not available'));
   assert.ok(
@@ -133,26 +141,42 @@ test('when the database does not answer, those who wait behind are told at the s
   assert.equal(seen.statements, 1, 'nobody waits for a statement of their own to fail');
 });
 
-test('one row the database refuses takes its whole batch with it: none of these tokens may leave', async () => {
-  const writer = createIssuanceWriter(database);
-  const rows = Array.from({ length: 5 }, () => issuance());
+test('one row the database refuses is refused alone, and the others with it are written', async () => {
+  const { db, seen } = observed();
+  const writer = writerOn(db);
+  const rows = Array.from({ length: 20 }, () => issuance());
   const twice = issuance();
-  await writer.write(twice);
-  const results = await Promise.allSettled([...rows, twice].map((row) => writer.write(row)));
-  assert.ok(results.every(({ status }) => status === 'rejected'));
-  assert.ok((await stored(rows)).every((row) => row === undefined));
+  await writer(twice);
+  seen.statements = 0;
+  const together = [...rows.slice(0, 13), twice, ...rows.slice(13)];
+  const results = await Promise.allSettled(together.map((row) => writer(row)));
+  assert.deepEqual(
+    results.map(({ status }) => status === 'rejected'),
+    together.map((row) => row === twice),
+  );
+  assert.equal(await countStored(rows), 20);
+  assert.ok(seen.statements <= 10, `${seen.statements} statements to find one row of 21`);
+});
+
+test('everybody gets the answer to what they asked', async () => {
+  const square = gather(async (numbers: readonly number[]) => numbers.map((number) => number * number));
+  const numbers = Array.from({ length: 1000 }, (_, index) => index);
+  assert.deepEqual(
+    await Promise.all(numbers.map(square)),
+    numbers.map((number) => number * number),
+  );
 });
 
 test('a full queue refuses at once, and what waits is still written', async () => {
   const held = Promise.withResolvers<void>();
   const { db } = observed(() => held.promise);
-  const writer = createIssuanceWriter(db, { queue: 3, batch: 1, inFlight: 1 });
+  const writer = writerOn(db, { queue: 3, batch: 1, inFlight: 1 });
   const first = issuance();
-  const writes = [writer.write(first)];
+  const writes = [writer(first)];
   await new Promise((resolve) => setImmediate(resolve)); // now in flight, no longer in the queue
   const waiting = Array.from({ length: 3 }, () => issuance());
-  writes.push(...waiting.map((row) => writer.write(row)));
-  await assert.rejects(Promise.race([writer.write(issuance()), setTimeout(1000)]), StoreUnavailable);
+  writes.push(...waiting.map((row) => writer(row)));
+  await assert.rejects(Promise.race([writer(issuance()), setTimeout(1000)]), StoreUnavailable);
   held.resolve();
   await Promise.all(writes);
   assert.ok((await stored([first, ...waiting])).every((row) => row !== undefined));

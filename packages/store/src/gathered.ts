@@ -1,0 +1,66 @@
+import type { Queryable } from './db.ts';
+import { gather } from './gather.ts';
+import { findCodes, insertCodes, type NewAuthorizationCode, type Redemption } from './runtime/authorization-codes.ts';
+import { findLiveSessions } from './runtime/browser-sessions.ts';
+import { type ConsentQuestion, listActiveConsents } from './runtime/consent-grants.ts';
+import { areLive, type Issuance, issuances } from './runtime/issuances.ts';
+import { redeemCodes } from './runtime/redeem-many.ts';
+import { findRefreshTokens, type Spending } from './runtime/refresh-tokens.ts';
+import { spendRefreshTokens } from './runtime/spend-many.ts';
+import type { Repositories } from './store.ts';
+
+/**
+ * The statements of the hot path, each of them run once for all requests that wait for it. They answer what the
+ * repositories answer, from the database at that moment: nothing is remembered between two of them.
+ *
+ * What several requests spend together waits for no row; whoever is passed over for that is served alone.
+ */
+export const gathered = (db: Queryable, plain: Repositories) => {
+  const insertIssuance = gather(async (rows: readonly Issuance[]) => {
+    await issuances(db).insertMany(rows);
+    return rows;
+  });
+  const isLive = gather((ids: readonly string[]) => areLive(db, ids));
+  const findRefreshToken = gather((hashes: readonly Buffer[]) => findRefreshTokens(db, hashes));
+  const spend = gather((spendings: readonly Spending[]) => spendRefreshTokens(db, spendings));
+  const findCode = gather((hashes: readonly Buffer[]) => findCodes(db, hashes));
+  const insertCode = gather((codes: readonly NewAuthorizationCode[]) => insertCodes(db, codes));
+  const redeem = gather((redemptions: readonly Redemption[]) => redeemCodes(db, redemptions));
+  const findSession = gather((asked: readonly { idHash: Buffer; now: Date }[]) => findLiveSessions(db, asked));
+  const listActive = gather((questions: readonly ConsentQuestion[]) => listActiveConsents(db, questions));
+
+  return {
+    issuances: {
+      ...plain.issuances,
+      isLive,
+      /** Resolves once the row is committed; only then may the token leave. */
+      async insert(row: Issuance): Promise<void> {
+        await insertIssuance(row);
+      },
+    },
+    refreshTokens: {
+      ...plain.refreshTokens,
+      find: findRefreshToken,
+      spend: async (spending: Spending): Promise<boolean> =>
+        (!spending.several && (await spend(spending))) || plain.refreshTokens.spend(spending),
+    },
+    authorizationCodes: {
+      ...plain.authorizationCodes,
+      find: findCode,
+      async insert(code: NewAuthorizationCode): Promise<void> {
+        if (!(await insertCode(code))) await plain.authorizationCodes.insert(code);
+      },
+      redeem: async (redemption: Redemption, several: boolean): Promise<boolean> =>
+        (!several && (await redeem(redemption))) || plain.authorizationCodes.redeem(redemption, several),
+    },
+    browserSessions: {
+      ...plain.browserSessions,
+      findLive: (idHash: Buffer, now: Date) => findSession({ idHash, now }),
+    },
+    consentGrants: {
+      ...plain.consentGrants,
+      listActive: (userId: string, clientId: string, resourceIds: ConsentQuestion['resourceIds']) =>
+        listActive({ userId, clientId, resourceIds }),
+    },
+  };
+};

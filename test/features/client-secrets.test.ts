@@ -4,6 +4,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
+import { hashClientSecret, newClientSecret } from '@authserver/oauth';
 import { exportJWK, generateKeyPair } from 'jose';
 import { refused } from '../support/admin-answers.ts';
 import { type AuthServer, soon, startAuthServer } from '../support/auth-server.ts';
@@ -49,6 +50,15 @@ test('without an overlap the old secret ends at once', async () => {
   assert.ok(await works(id, rotated.client_secret), 'on every pod, before the news of it came there');
   denied(await ask(id, secret), 'invalid_client');
   assert.equal((await secretsOf(id)).length, 1);
+});
+
+test('a new secret works on a pod that has not heard of it, and the old one ends there with that', async () => {
+  const { id, secret } = await create();
+  assert.ok(await works(id, secret));
+  const next = newClientSecret();
+  await server.store.clients.replaceSecret(id, hashClientSecret(next)); // and nothing on the change feed
+  assert.ok(await works(id, next));
+  for (const pod of [0, 1]) denied(await ask(id, secret, pod), 'invalid_client');
 });
 
 test('with an overlap both are good until the old one ends', async () => {

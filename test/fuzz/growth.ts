@@ -37,6 +37,7 @@ const bounds: Readonly<Record<string, Bound>> = {
   },
   audit_chain: { atMost: ({ requests }) => requests, because: 'the hash of each of them' },
   audit_days: { atMost: () => 2, because: 'a day has begun' },
+  leases: { atMost: () => 1, because: 'one pod does the housekeeping' },
   login_attempts: {
     atMost: ({ requests }) => requests,
     because: 'failed sign-ins are counted by account and address, up to rate_limit.max_tracked_identities',

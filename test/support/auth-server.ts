@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { after } from 'node:test';
 import type { AdminClient } from '@authserver/admin-api';
-import { type Config, loadConfig } from '@authserver/config';
+import type { Config } from '@authserver/config';
 import { type AuthMethod, type GrantType, hashClientSecret, newClientId, newClientSecret } from '@authserver/oauth';
 import {
   createStore,
@@ -17,54 +17,18 @@ import {
   type Store,
   uuidv7,
 } from '@authserver/store';
-import { createLogger, createMetrics, type Metrics } from '@authserver/telemetry';
-import { startTokenService, type TokenService } from '@authserver/token';
 import { hash } from '@node-rs/argon2';
-import { type AdminPlane, askAdmin, startAdminPlane } from './admin-plane.ts';
+import { type AdminPlane, askAdmin } from './admin-plane.ts';
 import { TestClock } from './clock.ts';
-import { createDatabase } from './database.ts';
-import { openKeys } from './open-keys.ts';
-import { freePorts } from './server-process.ts';
-import { type Answer, TestApp } from './test-app.ts';
+import { type Pod, type StartOptions, startAdmin, startPods } from './planes.ts';
 
-export type StartOptions = {
-  /** Settings by their environment name without `AUTHPLANE_`. */
-  env?: Record<string, string>;
-  /** Variables that settings name, such as that of the master key. */
-  secrets?: Record<string, string>;
-  /** Identical token services over the same database. */
-  pods?: number;
-  /** Path of the issuer. */
-  issuerPath?: string;
-  /** Also the control plane; with a number so many of it, all with one key. */
-  admin?: boolean | number;
-  /** Another way for the data plane to the same database, such as a proxy that can be cut. */
-  databaseThrough?: (dsn: string) => Promise<string>;
-  /** What the names of other hosts lead to; nothing leads anywhere else. */
-  hosts?: (name: string) => readonly string[];
-  /** Mean time between two rounds of deleting what is over. */
-  housekeepingMs?: number;
-  /** Mean time between two looks of the control plane whether a key rotation is due. */
-  rotationCheckMs?: number;
-  /** The time by which processes judge how long ago they read the signing keys. */
-  monotonicMs?: () => number;
-};
+export type { Pod, StartOptions } from './planes.ts';
+
+import { createDatabase } from './database.ts';
+import { type Answer, TestApp } from './test-app.ts';
 
 export type TestUser = { id: string; email: string; password: string };
 export type TestResource = { id: string; slug: string; uri: string };
-
-/** All tests come from one address. Those about limits set their own. */
-const roomyLimits = {
-  RATE_LIMIT_RPS: '100000',
-  RATE_LIMIT_BURST: '100000',
-  RATE_LIMIT_AUTH_FAIL_MAX: '10000',
-  DCR_RATE_LIMIT: '100000',
-  DCR_RATE_LIMIT_BURST: '100000',
-  ADMIN_REQUESTS_PER_SECOND: '0',
-  ADMIN_AUTH_FAIL_MAX: '10000',
-};
-
-const sessionSecret = 'a session secret of the tests, long enough';
 
 /**
  * Starts the data plane on a database of its own and returns it in the words of OAuth. Stopped when the test file ends.
@@ -91,88 +55,6 @@ export const startAuthServer = async (options: StartOptions = {}): Promise<AuthS
   return server;
 };
 
-export type Pod = { url: string; config: Config; metrics: Metrics; service: TokenService };
-
-const configFrom = (settings: Record<string, string>, secrets: Record<string, string> = {}): Config =>
-  loadConfig({
-    env: {
-      ...Object.fromEntries(Object.entries(settings).map(([name, value]) => [`AUTHPLANE_${name}`, value])),
-      ...secrets,
-    },
-  }).config;
-
-/** The control plane as a process of its own would be: with settings and keys of its own reading. */
-const startAdmin = async (
-  options: StartOptions,
-  issuer: string,
-  dsn: string,
-  directory: string,
-  clock: TestClock,
-  key?: string,
-) => {
-  const settings = {
-    SERVER_ISSUER: issuer,
-    ADMIN_ADDRESS: `:${(await freePorts(1))[0]}`,
-    STORAGE_DRIVER: 'postgres',
-    STORAGE_POSTGRES_DSN: dsn,
-    SIGNING_KEY_PATH: join(directory, 'keys'),
-    LOG_LEVEL: 'error',
-    PURGE_INTERVAL: '0', // a test deletes when it means to
-    ...roomyLimits,
-    ...options.env,
-  };
-  const config = configFrom(settings, options.secrets);
-  const { keyStore, keyring, closeKeys } = await openKeys(config, dsn, clock, options);
-  const plane = await startAdminPlane({
-    ...{ config, dsn, keyStore, keyring, clock, key },
-    resolveHost: options.hosts && (async (name) => options.hosts?.(name) ?? []),
-    rotationCheckMs: options.rotationCheckMs,
-  });
-  const { close } = plane.service;
-  return { ...plane, service: { ...plane.service, close: () => close().then(closeKeys) } };
-};
-
-const startPods = async (options: StartOptions, dsn: string, directory: string, clock: TestClock): Promise<Pod[]> => {
-  const ports = await freePorts(options.pods ?? 1);
-  const issuer = `http://localhost:${ports[0]}${options.issuerPath ?? ''}`;
-  return Promise.all(
-    ports.map(async (port) => {
-      const settings = {
-        SERVER_ISSUER: issuer,
-        SERVER_ADDRESS: `:${port}`,
-        STORAGE_DRIVER: 'postgres',
-        STORAGE_POSTGRES_DSN: dsn,
-        SIGNING_KEY_PATH: join(directory, 'keys'),
-        LOG_LEVEL: 'error',
-        CHANGES_RECONCILE_INTERVAL: '500ms',
-        ...roomyLimits,
-        ...options.env,
-      };
-      const config = configFrom(settings, options.secrets);
-      const metrics = createMetrics();
-      const { keyring, closeKeys } = await openKeys(config, dsn, clock, options);
-      const logger = createLogger({ level: config.observability.logging.level, format: 'json', stdout: true });
-      const service = await startTokenService({
-        config,
-        dsn,
-        sessionSecret,
-        keyring,
-        logger,
-        metrics,
-        clock,
-        internalListener: false,
-        resolveHost: options.hosts && (async (name) => options.hosts?.(name) ?? []),
-        housekeepingIntervalMs: options.housekeepingMs,
-      });
-      const close = () => service.close().then(closeKeys);
-      return {
-        ...{ url: `http://localhost:${port}${options.issuerPath ?? ''}`, config, metrics },
-        service: { ...service, close },
-      };
-    }),
-  );
-};
-
 export class AuthServer {
   readonly config: Config;
   readonly pods: readonly Pod[];
@@ -180,6 +62,7 @@ export class AuthServer {
   readonly dsn: string;
   readonly store: Store;
   readonly #database: Database;
+  readonly #stopped = new Set<Pod>();
   /** The control planes, of which `admin` and `adminRequest` ask the first. */
   readonly admins: readonly AdminPlane[];
 
@@ -374,8 +257,17 @@ export class AuthServer {
       }, 0);
   }
 
+  /** One pod less, in good order. */
+  async stopPod(index: number): Promise<void> {
+    const pod = this.pods[index];
+    if (!pod) throw new Error(`there is no pod ${index}`);
+    this.#stopped.add(pod);
+    await pod.service.close();
+  }
+
   async close(): Promise<void> {
-    await Promise.all([...this.pods, ...this.admins].map(({ service }) => service.close()));
+    const running = [...this.pods.filter((pod) => !this.#stopped.has(pod)), ...this.admins];
+    await Promise.all(running.map(({ service }) => service.close()));
     await this.#database.end();
   }
 }

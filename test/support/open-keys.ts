@@ -8,7 +8,7 @@ import type { TestClock } from './clock.ts';
 export const openKeys = async (
   config: Config,
   dsn: string,
-  clock: TestClock,
+  clock: Pick<TestClock, 'now'>,
   options: { secrets?: Record<string, string>; monotonicMs?: () => number },
 ) => {
   const database = openDatabase({ dsn, maxConnections: 2, applicationName: 'authserver keys', queryTimeoutMs: 10_000 });

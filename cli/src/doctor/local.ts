@@ -102,13 +102,15 @@ const askDatabase = async (dsn: string): Promise<Finding[]> => {
 
 const patienceMs = 2_000;
 
-const lookAtRedis = async ({ redis, server }: Config): Promise<Finding[]> => {
-  if (!redis.url) return [];
-  const { openRedis } = await import('@authserver/replay');
+const lookAtRedis = async (config: Config): Promise<Finding[]> => {
+  if (!config.redis.url) return [];
+  const { evictionPolicy, openRedis, redisSettings } = await import('@authserver/replay');
+  const settings = redisSettings(config);
+  if (!settings) return [];
   let reason = `no answer within ${patienceMs / 1000} s`;
   const connection = openRedis({
-    url: redis.url,
-    issuer: server.issuer,
+    ...settings,
+    issuer: config.server.issuer,
     onLost: ({ host, port }, why) => {
       reason = `${host}:${port}: ${why}`;
     },
@@ -118,7 +120,7 @@ const lookAtRedis = async ({ redis, server }: Config): Promise<Finding[]> => {
     for (const end = Date.now() + patienceMs; Date.now() < end; await new Promise((resolve) => setTimeout(resolve, 50)))
       try {
         const info = await connection.run('replay', (client) => client.info());
-        return judgeRedis(info);
+        return judgeRedis(info, evictionPolicy(info));
       } catch {
         // It may still be connecting.
       }
@@ -129,12 +131,11 @@ const lookAtRedis = async ({ redis, server }: Config): Promise<Finding[]> => {
 };
 
 /** Forgetting a proof early would let it be used twice. */
-const judgeRedis = (info: string): Finding[] => {
-  const value = (name: string) => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1] ?? '';
-  const policy = value('maxmemory_policy');
+const judgeRedis = (info: string, policy: string | undefined): Finding[] => {
+  const version = /^redis_version:(.*?)\r?$/m.exec(info)?.[1] ?? '';
   return [
-    ok('Redis', `version ${value('redis_version')} answers`),
-    ...(value('maxmemory') !== '0' && policy !== 'noeviction'
+    ok('Redis', `version ${version} answers`),
+    ...(policy !== undefined
       ? [warning('Redis', `maxmemory-policy is ${policy}: what was seen once may be forgotten`, 'set it to noeviction')]
       : []),
   ];

@@ -12,6 +12,7 @@ export function brokenRules(config: Config): Problem[] {
     ...drainRules(config),
     ...storageRules(config),
     ...signingRules(config),
+    ...redisRules(config),
     ...clientRules(config),
     ...dpopRules(config),
     ...sessionRules(config),
@@ -58,6 +59,20 @@ function* signingRules({ signing, data_encryption }: Config): Iterable<Problem> 
   if (signing.key_store === 'postgres_key' && data_encryption.driver === undefined) {
     yield { key: 'data_encryption.driver', message: 'is required when signing.key_store is postgres_key' };
   }
+}
+
+function* redisRules({ redis }: Config): Iterable<Problem> {
+  const { url, tls, cluster, sentinel } = redis;
+  const [encrypted, sentinels] = [url?.startsWith('rediss:') ?? false, sentinel.nodes.length > 0];
+  if (cluster && sentinels)
+    yield { key: 'redis.cluster', message: 'must not be on when redis.sentinel.nodes are given' };
+  if ((cluster || sentinels) && url === undefined)
+    yield { key: 'redis.url', message: 'is required for a cluster and for sentinels' };
+  if (tls.ca_path !== undefined && !encrypted) yield { key: 'redis.tls.ca_path', message: 'needs a rediss:// URL' };
+  if ((tls.cert_path === undefined) !== (tls.key_path === undefined))
+    yield { key: 'redis.tls.cert_path', message: 'must be given together with redis.tls.key_path' };
+  if (cluster && url !== undefined && /^\/[1-9]/.test(URL.parse(url)?.pathname ?? ''))
+    yield { key: 'redis.url', message: 'must not name a database: a cluster has one' };
 }
 
 function* clientRules({ dcr, oauth }: Config): Iterable<Problem> {

@@ -3,7 +3,7 @@ import type { RedisConnection } from './redis.ts';
 
 /** Attempts in Redis, a hash a budget. The braces keep both keys of one attempt on one node of a cluster. */
 export const attemptsInRedis = (redis: RedisConnection, rules: AttemptRules): Attempts => ({
-  async reserve(keys, now) {
+  async reserve(keys) {
     const name = (index: 0 | 1): string => `{${redis.prefix}attempts}:${keys[index].hash.toString('base64url')}`;
     const [pair, address] = [name(0), name(1)];
     const [allowed, ...times] = (
@@ -11,7 +11,6 @@ export const attemptsInRedis = (redis: RedisConnection, rules: AttemptRules): At
         client.reserveAttempt(
           pair,
           address,
-          now.getTime(),
           rules.windowSeconds * 1000,
           rules.lockoutSeconds * 1000,
           keys[0].max,
@@ -19,7 +18,7 @@ export const attemptsInRedis = (redis: RedisConnection, rules: AttemptRules): At
         ),
       )
     ).map(Number);
-    if (allowed !== 1) return { allowed: false, until: new Date(times[0] ?? 0) };
+    if (allowed !== 1) return { allowed: false, until: new Date(times[0] ?? 0), waitMs: times[1] ?? 0 };
     const settle = async (forget: 0 | 1): Promise<void> => {
       await redis.run('lockout', (client) => client.settleAttempt(pair, address, times[0] ?? 0, times[2] ?? 0, forget));
     };

@@ -8,7 +8,7 @@ export type AttemptKeys = readonly [pair: AttemptKey, address: AttemptKey];
 export type AttemptRules = { windowSeconds: number; lockoutSeconds: number };
 
 export type Reservation =
-  | { allowed: false; until: Date }
+  | { allowed: false; until: Date; waitMs: number }
   | {
       allowed: true;
       /** The end of the lockout that begins with this attempt, should it fail: it was the last one of that budget. */
@@ -24,9 +24,11 @@ export type Reservation =
  *
  * An attempt is counted before its credentials are looked at and given back if they were right. Counting afterwards would
  * let through as many as can be under way at once.
+ *
+ * Windows and lockouts run by the clock of the store: one pod whose own is wrong neither ends nor prolongs them.
  */
 export type Attempts = {
-  reserve(keys: AttemptKeys, now: Date): Promise<Reservation>;
+  reserve(keys: AttemptKeys): Promise<Reservation>;
 };
 
 /**
@@ -34,5 +36,5 @@ export type Attempts = {
  * the counts it held and locks nobody out.
  */
 export const attemptsWithFallback = (first: Attempts, second: Attempts): Attempts => ({
-  reserve: (keys, now) => first.reserve(keys, now).catch(() => second.reserve(keys, now)),
+  reserve: (keys) => first.reserve(keys).catch(() => second.reserve(keys)),
 });

@@ -1,16 +1,14 @@
-import { Redis } from 'ioredis';
+import { createRedisClient, type RedisSettings } from './redis-client.ts';
 
 /**
  * Asks Redis over a connection of its own, for whoever keeps none. Resolves when it answers.
  *
  * @throws {Error} with a message of the driver, which may name host and port but holds no password
  */
-export const pingRedis = async (url: string, timeoutMs: number): Promise<void> => {
-  const client = new Redis(url, {
-    lazyConnect: true,
+export const pingRedis = async (settings: RedisSettings, timeoutMs: number): Promise<void> => {
+  const client = createRedisClient(settings, {
     connectTimeout: timeoutMs,
     commandTimeout: timeoutMs,
-    maxRetriesPerRequest: 0,
     retryStrategy: () => null,
     connectionName: 'authserver probe',
   });

@@ -4,6 +4,20 @@
  */
 
 /**
+ * Claims something that may be used once. Only Redis' clock counts: what is over by it is not claimed, or a pod whose
+ * clock is late could claim again what was forgotten on time.
+ *
+ * ARGV: milliseconds since 1970 until which it is kept, or 0 and how long. Returns 1 to the one that claimed it.
+ */
+export const claimScript = `
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local lasts = ARGV[1] == '0' and tonumber(ARGV[2]) or ARGV[1] - now
+if lasts < 1 then return 0 end
+return redis.call('SET', KEYS[1], '1', 'NX', 'PX', string.format('%d', lasts)) and 1 or 0
+`;
+
+/**
  * A token bucket as one number: the moment it will be full again ("generic cell rate algorithm"). Redis' own clock counts,
  * because a bucket drains in milliseconds and the clocks of pods do not agree to the millisecond.
  *
@@ -25,22 +39,24 @@ return { 1, string.format('%.3f', after - now) }
 /**
  * Takes one attempt from each of two budgets, or none when either is locked. The attempt that uses a budget up locks it.
  *
- * ARGV: now, length of the window, length of a lockout (all milliseconds), the size of each budget. Returns 0 and the end
- * of the lockout; or 1, and for each budget the end of its window and of the lockout this attempt began (0 for none).
+ * ARGV: length of the window, length of a lockout (both milliseconds), the size of each budget. Returns 0, the end of the
+ * lockout and how long that is; or 1, and for each budget the end of its window and of the lockout this attempt began (0 for none).
  */
 export const reserveScript = `
-local now, window, lockout = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local window, lockout = tonumber(ARGV[1]), tonumber(ARGV[2])
 local lockedUntil = 0
 for _, key in ipairs(KEYS) do
   lockedUntil = math.max(lockedUntil, tonumber(redis.call('HGET', key, 'locked_until') or '0'))
 end
-if lockedUntil > now then return { 0, string.format('%d', lockedUntil) } end
+if lockedUntil > now then return { 0, string.format('%d', lockedUntil), string.format('%d', lockedUntil - now) } end
 local answer = { 1 }
 for index, key in ipairs(KEYS) do
   local held = redis.call('HMGET', key, 'left', 'window_ends', 'locked_until')
   local left, ends = tonumber(held[1]), tonumber(held[2])
   if not left or ends <= now or (held[3] and tonumber(held[3]) > 0) then
-    left, ends = tonumber(ARGV[3 + index]), now + window
+    left, ends = tonumber(ARGV[2 + index]), now + window
   end
   left = left - 1
   local locked = left <= 0 and now + lockout or 0
@@ -66,4 +82,35 @@ for index, key in ipairs(KEYS) do
   end
 end
 return 1
+`;
+
+/**
+ * Takes a lease that nobody has, or that this owner has already. The fencing token is Redis' clock in microseconds, so it
+ * grows with every owner also after Redis has lost its data.
+ *
+ * ARGV: owner, milliseconds it lasts. Returns the token, or 0 while somebody else has it.
+ */
+export const takeLeaseScript = `
+local held = redis.call('HMGET', KEYS[1], 'owner', 'token')
+if held[1] and held[1] ~= ARGV[1] then return '0' end
+local token = held[2]
+if not held[1] then
+  local time = redis.call('TIME')
+  token = string.format('%.0f', time[1] * 1000000 + time[2])
+  redis.call('HSET', KEYS[1], 'owner', ARGV[1], 'token', token)
+end
+redis.call('PEXPIRE', KEYS[1], ARGV[2])
+return token
+`;
+
+/** Lets a lease last `ARGV[2]` milliseconds from now, if `ARGV[1]` has it. Returns whether. */
+export const renewLeaseScript = `
+if redis.call('HGET', KEYS[1], 'owner') ~= ARGV[1] then return 0 end
+return redis.call('PEXPIRE', KEYS[1], ARGV[2])
+`;
+
+/** Ends a lease, if `ARGV[1]` has it. */
+export const releaseLeaseScript = `
+if redis.call('HGET', KEYS[1], 'owner') ~= ARGV[1] then return 0 end
+return redis.call('DEL', KEYS[1])
 `;

@@ -1,72 +1,46 @@
 import { createHash } from 'node:crypto';
 import { temporarilyUnavailable } from '@authserver/oauth';
-import { Redis } from 'ioredis';
-import { chargeScript, reserveScript, settleScript } from './redis-scripts.ts';
+import type { redisUses } from '@authserver/telemetry';
+import { createRedisClient, placeOf, type RedisClient, type RedisSettings } from './redis-client.ts';
 
 /** What Redis is used for; a metric label. */
-export const redisUses = ['replay', 'limit', 'lockout'] as const;
 export type RedisUse = (typeof redisUses)[number];
-
-type Script<Args extends unknown[], Answer> = (key: string, ...args: Args) => Promise<Answer>;
-type TwoKeyScript<Answer> = (first: string, second: string, ...args: (string | number)[]) => Promise<Answer>;
-
-/** The client with our scripts, which `redis-scripts.ts` explains. */
-export type RedisClient = Redis & {
-  chargeBucket: Script<
-    [emission: number, capacity: number, cost: number, force: 0 | 1],
-    [allowed: number, used: string]
-  >;
-  reserveAttempt: TwoKeyScript<(string | number)[]>;
-  settleAttempt: TwoKeyScript<number>;
-};
 
 export type RedisConnection = {
   /** Goes before every key, so that several servers can share one Redis. */
   prefix: string;
-  /** @throws {OAuthError} `temporarily_unavailable` (503) when Redis does not answer in time */
+  /** @throws {OAuthError} `temporarily_unavailable` (503) when Redis does not answer in time, or refuses */
   run<T>(use: RedisUse, work: (client: RedisClient) => Promise<T>): Promise<T>;
   /** Whether it is connected now. */
   isUp(): boolean;
   close(): void;
 };
 
-export type RedisOptions = {
-  /** `redis.url`; `rediss://` is TLS. */
-  url: string;
+export type RedisConnectionOptions = RedisSettings & {
   issuer: string;
-  /** Told once when Redis is lost and once when it is back, never with anything of the URL but host and port. */
+  /** Told once when Redis is lost and once when it is back, never with anything of the settings but host and port. */
   onLost: (place: { host: string; port: number }, reason: string) => void;
   onBack: (place: { host: string; port: number }) => void;
+  /** Told on each connection to a Redis that deletes keys before their time when it is full. */
+  onForgetful?: (policy: string) => void;
   onRun?: (use: RedisUse, seconds: number, failed: boolean) => void;
 };
 
 /** Longest wait for an answer; a request that needs one is refused well within a second. */
 const answerMs = 500;
+/** The same with what a cluster needs to find out where a key lives now. */
+const patienceMs = 700;
 const longestPauseMs = 1_000;
 
-/**
- * The connection to Redis. It never holds up a start, never ends the process and never queues: what cannot be sent now
- * fails now, and a command without an answer is not sent again, because nobody knows whether it was carried out.
- */
-export const openRedis = (options: RedisOptions): RedisConnection => {
-  const client = new Redis(options.url, {
-    lazyConnect: true,
+/** The connection to Redis. It never holds up a start, never ends the process and keeps nobody waiting. */
+export const openRedis = (options: RedisConnectionOptions): RedisConnection => {
+  const client = createRedisClient(options, {
     connectTimeout: 1_000,
     commandTimeout: answerMs,
-    maxRetriesPerRequest: 0,
-    enableOfflineQueue: false,
-    autoResendUnfulfilledCommands: false,
     connectionName: 'authserver',
     retryStrategy: (times) => Math.min(longestPauseMs, 50 * 2 ** Math.min(times, 5)) * (0.5 + Math.random() / 2),
-    // A replica that was made of our primary, or a Redis that still loads its data: look for another one.
-    reconnectOnError: ({ message }) => /^(READONLY|LOADING|MASTERDOWN)/.test(message),
-    scripts: {
-      chargeBucket: { lua: chargeScript, numberOfKeys: 1 },
-      reserveAttempt: { lua: reserveScript, numberOfKeys: 2 },
-      settleAttempt: { lua: settleScript, numberOfKeys: 2 },
-    },
-  }) as RedisClient;
-  const place = { host: client.options.host ?? 'localhost', port: client.options.port ?? 6379 };
+  });
+  const place = placeOf(options);
 
   let state: 'starting' | 'up' | 'lost' = 'starting';
   const lost = (reason: string): void => {
@@ -79,6 +53,13 @@ export const openRedis = (options: RedisOptions): RedisConnection => {
   client.on('ready', () => {
     if (state === 'lost') options.onBack(place);
     state = 'up';
+    client.info('memory').then(
+      (info) => {
+        const policy = evictionPolicy(info);
+        if (policy !== undefined) options.onForgetful?.(policy);
+      },
+      () => {}, // not everybody lets us ask
+    );
   });
   client.connect().catch(() => {}); // reported above, and tried again by itself
 
@@ -88,7 +69,7 @@ export const openRedis = (options: RedisOptions): RedisConnection => {
       const start = performance.now();
       let failed = true;
       try {
-        const result = await work(client);
+        const result = await within(patienceMs, work(client));
         failed = false;
         return result;
       } catch (error) {
@@ -108,6 +89,21 @@ export const openRedis = (options: RedisOptions): RedisConnection => {
   };
 };
 
+/** How a Redis makes room by deleting what has not ended yet, from its `INFO`; `undefined` when it does not. */
+export const evictionPolicy = (info: string): string | undefined => {
+  const value = (name: string) => new RegExp(`^${name}:(.*?)\\r?$`, 'm').exec(info)?.[1];
+  const policy = value('maxmemory_policy');
+  return (value('maxmemory') ?? '0') === '0' || policy === 'noeviction' ? undefined : policy;
+};
+
+const within = <T>(ms: number, work: Promise<T>): Promise<T> => {
+  const { promise, reject } = Promise.withResolvers<never>();
+  const timer = setTimeout(() => reject(new Error('Command timed out')), ms);
+  return Promise.race([work, promise]).finally(() => clearTimeout(timer));
+};
+
 /** Node joins the failures of several addresses into one error without a message; the driver speaks of its own options. */
 const reasonOf = ({ message, code, name }: Error & { code?: string }): string =>
-  /enableOfflineQueue|max retries per request/.test(message) ? 'not connected' : message || code || name;
+  /enableOfflineQueue|max retries per request|Cluster isn't ready/.test(message)
+    ? 'not connected'
+    : message || code || name;

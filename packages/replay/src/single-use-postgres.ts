@@ -1,12 +1,12 @@
 import { createHash } from 'node:crypto';
 import { temporarilyUnavailable } from '@authserver/oauth';
-import { keptForMs, type SingleUse, type SingleUseKind } from './single-use.ts';
+import type { Kept, SingleUse, SingleUseKind } from './single-use.ts';
 import type { Statements } from './statements.ts';
 
 type Waiting = {
   kind: SingleUseKind;
   keyHash: Buffer;
-  expiresAt: Date;
+  kept: Kept;
   resolve: (won: boolean) => void;
   reject: (error: unknown) => void;
 };
@@ -18,11 +18,7 @@ type Waiting = {
  * returns. No timer, so an idle server adds no delay. When the database does not answer, those who wait behind are
  * refused with the batch that failed, instead of each waiting as long again.
  */
-export const singleUseInPostgres = (
-  db: Statements,
-  now: () => Date,
-  limits = { queue: 8192, batch: 256, inFlight: 2 },
-): SingleUse => {
+export const singleUseInPostgres = (db: Statements, limits = { queue: 8192, batch: 256, inFlight: 2 }): SingleUse => {
   const queue: Waiting[] = [];
   let inFlight = 0;
   let scheduled = false;
@@ -32,7 +28,7 @@ export const singleUseInPostgres = (
     while (queue.length > 0 && inFlight < limits.inFlight) {
       const batch = queue.splice(0, limits.batch);
       inFlight += 1;
-      claimTogether(db, now(), batch)
+      claimTogether(db, batch)
         .catch((error: unknown) => {
           for (const waiting of [...batch, ...queue.splice(0)]) waiting.reject(error);
         })
@@ -44,13 +40,13 @@ export const singleUseInPostgres = (
   };
 
   return {
-    claim: (kind, key, expiresAt) =>
+    claim: (kind, key, kept) =>
       new Promise<boolean>((resolve, reject) => {
         if (queue.length >= limits.queue) {
           reject(temporarilyUnavailable(new Error('too many claims are waiting to be recorded')));
           return;
         }
-        queue.push({ kind, keyHash: createHash('sha256').update(key).digest(), expiresAt, resolve, reject });
+        queue.push({ kind, keyHash: createHash('sha256').update(key).digest(), kept, resolve, reject });
         if (!scheduled && inFlight < limits.inFlight) {
           scheduled = true;
           setImmediate(flush);
@@ -64,7 +60,7 @@ export const singleUseInPostgres = (
  * or loses like any other, and the rest have lost either way. Rows are taken in one order everywhere, so that two batches
  * with several keys in common wait for each other instead of deadlocking.
  */
-const claimTogether = async (db: Statements, now: Date, batch: readonly Waiting[]): Promise<void> => {
+const claimTogether = async (db: Statements, batch: readonly Waiting[]): Promise<void> => {
   const first = new Map<string, Waiting>();
   for (const waiting of batch) {
     const id = identify(waiting.kind, waiting.keyHash);
@@ -74,15 +70,19 @@ const claimTogether = async (db: Statements, now: Date, batch: readonly Waiting[
   const { rows } = await db.query(
     'single_use_claim_many',
     `insert into single_use (kind, key_hash, expires_at)
-     select kind, key_hash, expires_at from unnest($1::text[], $2::bytea[], $3::timestamptz[]) as claim (kind, key_hash, expires_at)
+     select kind, key_hash, ends_at
+       from unnest($1::text[], $2::bytea[], $3::timestamptz[], $4::float8[]) as claim (kind, key_hash, until, seconds),
+            lateral (select coalesce(until, statement_timestamp() + make_interval(secs => seconds)) as ends_at) as life
+      where ends_at > statement_timestamp()
       order by kind, key_hash
-     on conflict (kind, key_hash) do update set expires_at = excluded.expires_at where single_use.expires_at <= $4
+     on conflict (kind, key_hash) do update set expires_at = excluded.expires_at
+      where single_use.expires_at <= statement_timestamp()
      returning kind, key_hash`,
     [
       asked.map(({ kind }) => kind),
       asked.map(({ keyHash }) => keyHash),
-      asked.map(({ expiresAt }) => new Date(now.getTime() + keptForMs(expiresAt, now))),
-      now,
+      asked.map(({ kept }) => ('until' in kept ? kept.until : null)),
+      asked.map(({ kept }) => ('until' in kept ? null : kept.forSeconds)),
     ],
   );
   const won = new Set(rows.map(({ kind, key_hash }) => identify(kind as string, key_hash as Buffer)));

@@ -6,22 +6,20 @@ export const singleUseKinds = [
 ] as const;
 export type SingleUseKind = (typeof singleUseKinds)[number];
 
-/** Facts that must be seen once and may be forgotten on time, by all pods together. */
+/** How long a claim is kept: until a moment that the thing itself names, or for a time from now on. */
+export type Kept = { until: Date } | { forSeconds: number };
+
+/**
+ * Facts that must be seen once and may be forgotten on time, by all pods together.
+ *
+ * The clock of the store decides, never that of a pod: one pod that is an hour late would take for fresh what the others
+ * have forgotten. So what is over by that clock cannot be claimed at all.
+ */
 export type SingleUse = {
   /**
-   * True for exactly one caller on any pod, however many race, until `expiresAt`.
+   * True for exactly one caller on any pod, however many race, until the claim may be forgotten; false from then on.
    *
    * @throws when nobody can say: the caller fails closed (503)
    */
-  claim(kind: SingleUseKind, key: string, expiresAt: Date): Promise<boolean>;
+  claim(kind: SingleUseKind, key: string, kept: Kept): Promise<boolean>;
 };
-
-/**
- * How long a claim is kept at least, in milliseconds. Something that expires this very moment was still accepted, so two
- * requests that carry it at once must not both win.
- */
-const shortestMs = 1_000;
-
-/** How long a claim is kept from `now` on, in whole milliseconds. */
-export const keptForMs = (expiresAt: Date, now: Date): number =>
-  Math.max(shortestMs, Math.ceil(expiresAt.getTime() - now.getTime()));

@@ -63,6 +63,9 @@ const grantTypeLabel = [
   'urn:ietf:params:oauth:grant-type:device_code',
 ] as const;
 
+/** What Redis is used for. */
+export const redisUses = ['replay', 'limit', 'lockout', 'lease'] as const;
+
 export const catalogue = {
   tokensIssued: counter('authserver_tokens_issued_total', 'Access tokens issued, by any grant.', {
     grant_type: grantTypeLabel,
@@ -227,7 +230,7 @@ export const catalogue = {
     scope: ['identity', 'address'],
   }),
   redisErrors: counter('authserver_redis_errors_total', 'Commands that Redis did not answer, by what they were for.', {
-    use: ['replay', 'limit', 'lockout'],
+    use: redisUses,
   }),
   traceEventsDropped: counter(
     'authserver_trace_events_dropped_total',

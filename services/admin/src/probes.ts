@@ -2,7 +2,7 @@
 import type { SystemStatus } from '@authserver/admin-api';
 import type { Config } from '@authserver/config';
 import { type KeyStore, rotationsUntil } from '@authserver/keys';
-import { pingRedis } from '@authserver/replay';
+import { pingRedis, redisSettings } from '@authserver/replay';
 import { type Database, pendingMigrations, type Repositories } from '@authserver/store';
 import type { Logger } from '@authserver/telemetry';
 import type { z } from 'zod';
@@ -44,7 +44,7 @@ export const probeSubsystems = async (deps: ProbeDeps): Promise<Subsystem[]> => 
   };
 
   const answered: Finding = {};
-  const { url } = config.redis;
+  const redis = redisSettings(config);
   return Promise.all([
     probe('storage', config.storage.driver, async () => {
       await ping();
@@ -73,11 +73,11 @@ export const probeSubsystems = async (deps: ProbeDeps): Promise<Subsystem[]> => 
       return { wrong: nextProblem !== undefined, detail: said.join('; ') };
     }),
     { name: 'encryption', status: 'not_configured' } as const,
-    ...(url === undefined
+    ...(redis === undefined
       ? []
       : [
           probe('redis', undefined, async () => {
-            await pingRedis(url, patienceMs / 2);
+            await pingRedis(redis, patienceMs / 2);
             return answered;
           }),
         ]),

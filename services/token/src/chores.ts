@@ -27,7 +27,7 @@ export const listChores = ({ database, config, clientUse, repeats }: ChoresDeps)
     purging(shortLived.consentAnswers),
     {
       name: 'sign-in attempts',
-      run: (now, limit) => deleteExpiredAttempts(database, now, limit, config.rate_limit.max_tracked_identities),
+      run: (_now, limit) => deleteExpiredAttempts(database, limit, config.rate_limit.max_tracked_identities),
     },
     purging(shortLived.connectionEvents),
   ];

@@ -83,7 +83,7 @@ export const createTokenPlane = async (options: TokenPlaneOptions) => {
   const store = createStore(database);
   const lookups = createLookups(store, config, options.feed);
   const secrets = createSecrets(options.sessionSecret);
-  const { singleUse, limiter, attempts } = openSharedState({ ...options, secrets });
+  const { singleUse, limiter, attempts, leases } = openSharedState({ ...options, secrets });
   const limits = createLimits({ limiter, config, metrics });
   const recorder = createFlightRecorder({
     write: (events) => store.connectionEvents.insertMany(events),
@@ -177,7 +177,7 @@ export const createTokenPlane = async (options: TokenPlaneOptions) => {
 
   const { housekeepingIntervalMs: intervalMs } = options;
   const chores = listChores({ database, config, clientUse, repeats });
-  const housekeeping = createHousekeeping({ chores, clock, logger, ...(intervalMs && { intervalMs }) });
+  const housekeeping = createHousekeeping({ chores, leases, clock, logger, ...(intervalMs && { intervalMs }) });
 
   return {
     ...options,
@@ -242,7 +242,7 @@ export const createTokenPlane = async (options: TokenPlaneOptions) => {
     // People.
     browser,
     passwords: await createPasswordChecker(),
-    lockout: createLoginLockout({ attempts, secrets, clock, config: config.rate_limit }),
+    lockout: createLoginLockout({ attempts, secrets, config: config.rate_limit }),
   };
 };
 

@@ -3,7 +3,7 @@ import { type Config, drainTimes, isLocalhostIssuer, parseAddress } from '@auths
 import type { FeedStatus } from '@authserver/events';
 import { type Check, drain, type HttpServer, listen } from '@authserver/http';
 import type { Keyring } from '@authserver/keys';
-import { openRedis, type RedisConnection } from '@authserver/replay';
+import { openRedis, type RedisConnection, redisSettings } from '@authserver/replay';
 import { type Database, keepPartitions, openDatabase, partitionsUntil } from '@authserver/store';
 import { type Logger, type Metrics, version } from '@authserver/telemetry';
 import { createTokenApp } from './app.ts';
@@ -71,7 +71,7 @@ export const startTokenService = async (options: TokenServiceOptions): Promise<T
     })),
   );
 
-  const redis = config.redis.url === undefined ? undefined : connectRedis(config.redis.url, options);
+  const redis = connectRedis(options);
 
   let keyReload: NodeJS.Timeout | undefined;
   let draining = false;
@@ -124,14 +124,24 @@ export const startTokenService = async (options: TokenServiceOptions): Promise<T
 };
 
 /** Redis may be away when we start, and any time after: what needs it is refused, the rest goes on. */
-const connectRedis = (url: string, { config, logger, metrics }: TokenServiceOptions): RedisConnection =>
-  openRedis({
-    url,
-    issuer: config.server.issuer,
-    onLost: (place, reason) => logger.error({ ...place, reason }, 'Redis is not reachable'),
-    onBack: (place) => logger.info(place, 'Redis is reachable again'),
-    onRun(use, seconds, failed) {
-      metrics.dbDuration.observe({ operation: `redis_${use}`, store: 'redis' }, seconds);
-      if (failed) metrics.redisErrors.inc({ use });
-    },
-  });
+const connectRedis = ({ config, logger, metrics }: TokenServiceOptions): RedisConnection | undefined => {
+  const settings = redisSettings(config);
+  return (
+    settings &&
+    openRedis({
+      ...settings,
+      issuer: config.server.issuer,
+      onLost: (place, reason) => logger.error({ ...place, reason }, 'Redis is not reachable'),
+      onBack: (place) => logger.info(place, 'Redis is reachable again'),
+      onForgetful: (policy) =>
+        logger.error(
+          { policy },
+          'Redis deletes keys when it is full, so what was used once might be used again: set maxmemory-policy to noeviction',
+        ),
+      onRun(use, seconds, failed) {
+        metrics.dbDuration.observe({ operation: `redis_${use}`, store: 'redis' }, seconds);
+        if (failed) metrics.redisErrors.inc({ use });
+      },
+    })
+  );
+};

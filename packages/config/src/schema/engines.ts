@@ -1,4 +1,4 @@
-import { duration, list, optionalText, secret, section, text } from '../leaf.ts';
+import { duration, flag, list, optionalText, secret, section, text } from '../leaf.ts';
 
 const scheme =
   (...schemes: string[]) =>
@@ -6,6 +6,9 @@ const scheme =
     schemes.includes(URL.parse(value)?.protocol.slice(0, -1) ?? '')
       ? undefined
       : `expected a URL that starts with ${schemes.map((name) => `${name}://`).join(' or ')}`;
+
+const node = (value: string) =>
+  /^(\[[0-9a-f:]+\]|[^:\s[\]]+):\d{1,5}$/i.test(value) ? undefined : 'expected host:port';
 
 /** How token pods learn of changes, and the engines that carry them. */
 export const changes = section({
@@ -48,4 +51,19 @@ export const redis = section({
   url: secret(scheme('redis', 'rediss')).describe(
     'Redis for replay checks and for limits that all pods share; `rediss://` is TLS. Without it PostgreSQL keeps what must be seen once, and each pod has limits of its own.',
   ),
+  username: optionalText().describe('User name (ACL), instead of one in `url`.'),
+  password: secret().describe('Password, instead of one in `url`.'),
+  tls: section({
+    ca_path: optionalText().describe('PEM file of the authorities to trust; needs `rediss://`.'),
+    cert_path: optionalText().describe('PEM file of the client certificate.'),
+    key_path: optionalText().describe('PEM file of the client key.'),
+  }),
+  cluster: flag(false).describe('`url` leads to a node of a Redis cluster, which tells where the others are.'),
+  sentinel: section({
+    nodes: list([], node).describe(
+      'Sentinels, as `host:port`. They say where the primary is; the host in `url` is then not used.',
+    ),
+    primary: text('mymaster').describe('Name the sentinels know the primary by.'),
+    password: secret().describe('Password of the sentinels, when they have one.'),
+  }),
 });

@@ -9,6 +9,8 @@ export type Expiring = {
   keepSeconds?: number;
   /** Which rows of the table, when it holds those of several targets. */
   where?: string;
+  /** The time in the row is by the clock of the database; a pod whose own is ahead must not delete what still counts. */
+  byDatabaseClock?: true;
   /** Sets the statements of one table apart. */
   name?: string;
 };
@@ -24,6 +26,9 @@ export const expiring = (rows: Expiring): PurgeStep => {
   const { table, column, keepSeconds = 0, where = 'true', name = table } = rows;
   const kept = Math.max(keepSeconds, leastKeepSeconds);
   const before = (now: Date): Date => ago(now, kept);
+  const over = rows.byDatabaseClock
+    ? `${column} < least($1, statement_timestamp() - interval '${kept} seconds')`
+    : `${column} < $1`;
   return {
     table: name,
 
@@ -33,7 +38,7 @@ export const expiring = (rows: Expiring): PurgeStep => {
         `with gone as (
            delete from ${table} where ctid = any(array(
              select ctid from ${table}
-              where ${column} < $1 and ${column} >= coalesce($3::timestamptz, '-infinity') and ${where}
+              where ${over} and ${column} >= coalesce($3::timestamptz, '-infinity') and ${where}
               order by ${column} limit $2 for update skip locked))
            returning ${column} as over)
          select count(*)::int as deleted, max(over)::text as last from gone`,
@@ -46,7 +51,7 @@ export const expiring = (rows: Expiring): PurgeStep => {
     async count(db, now) {
       const { rows: found } = await db.query<{ n: string }>(
         `purge_${name}_count`,
-        `select count(*) as n from ${table} where ${column} < $1 and ${where}`,
+        `select count(*) as n from ${table} where ${over} and ${where}`,
         [before(now)],
       );
       return Number(found[0]?.n);
@@ -55,7 +60,7 @@ export const expiring = (rows: Expiring): PurgeStep => {
     async dueSince(db, now) {
       const { rows: found } = await db.query<{ over: Date }>(
         `purge_${name}_due`,
-        `select ${column} as over from ${table} where ${column} < $1 and ${where} order by ${column} limit 1`,
+        `select ${column} as over from ${table} where ${over} and ${where} order by ${column} limit 1`,
         [before(now)],
       );
       return found[0] && ago(found[0].over, -kept);

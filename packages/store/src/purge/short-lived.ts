@@ -4,7 +4,13 @@ import type { PurgeSettings, PurgeStep } from './target.ts';
 const daySeconds = 86_400;
 
 const singleUse = (name: string, kind: string): PurgeStep =>
-  expiring({ table: 'single_use', name: `single_use_${name}`, column: 'expires_at', where: `kind = '${kind}'` });
+  expiring({
+    table: 'single_use',
+    name: `single_use_${name}`,
+    column: 'expires_at',
+    where: `kind = '${kind}'`,
+    byDatabaseClock: true,
+  });
 
 /** Rows that carry the time they are over. The token service deletes some of them by itself, about every minute. */
 export const shortLived = {

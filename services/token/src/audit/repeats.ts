@@ -99,6 +99,7 @@ export const createAuditRepeats = ({ insert, onLost, clock }: AuditRepeatsOption
     },
     write: {
       name: 'repeated audit events',
+      ofThisPod: true,
       async run(now) {
         if (now.getTime() - startedAt.getTime() >= windowMs) await flush();
         return 0;

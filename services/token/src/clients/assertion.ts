@@ -86,7 +86,7 @@ export const createAssertions = ({ issuer, keys, singleUse, now }: AssertionDeps
 
     async claim({ jti, expiresAt }, { clientId }) {
       const forgetAt = after(expiresAt, rememberSeconds);
-      if (!(await singleUse.claim('client_assertion', JSON.stringify([clientId, jti]), forgetAt)))
+      if (!(await singleUse.claim('client_assertion', JSON.stringify([clientId, jti]), { until: forgetAt })))
         throw invalidClient(
           'client_assertion_replayed',
           'The client assertion was used before; make a new one for each request.',

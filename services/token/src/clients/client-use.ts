@@ -15,6 +15,7 @@ export const createClientUse = (store: Pick<Store, 'clientExpiry'>): ClientUse =
     },
     write: {
       name: 'use of clients',
+      ofThisPod: true,
       async run(_now, limit) {
         const uses = [...seen].slice(0, limit).map(([clientId, at]) => ({ clientId, at }));
         if (uses.length === 0) return 0;

@@ -141,7 +141,7 @@ export const createProofs = ({ issuer, settings, nonces, singleUse, metrics }: P
   /** Per key, so that nobody can use up the `jti` of somebody else. */
   async function claimOnce(jkt: string, { jti, iat }: Claims): Promise<void> {
     const forgetAt = after(new Date(iat * 1000), settings.proof_lifetime + rememberSeconds);
-    const first = await singleUse.claim('dpop_proof', `${jkt} ${jti}`, forgetAt).catch((error) => {
+    const first = await singleUse.claim('dpop_proof', `${jkt} ${jti}`, { until: forgetAt }).catch((error) => {
       throw temporarilyUnavailable(error);
     });
     if (first) return;

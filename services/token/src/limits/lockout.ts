@@ -2,7 +2,6 @@ import type { Config } from '@authserver/config';
 import { addressKey } from '@authserver/http';
 import type { AttemptKeys, Attempts } from '@authserver/replay';
 import type { Secrets } from '../secrets.ts';
-import type { Clock } from '../time.ts';
 
 /** Failures of one address, whatever the e-mail, for each that one e-mail from it may have. */
 const addressFactor = 10;
@@ -40,7 +39,6 @@ const open: SignInAttempt = { allowed: true, succeeded: async () => {}, failed: 
 export const createLoginLockout = (deps: {
   attempts: Attempts;
   secrets: Pick<Secrets, 'pseudonym'>;
-  clock: Clock;
   config: Config['rate_limit'];
 }): LoginLockout => {
   const { auth_fail_max: most } = deps.config;
@@ -58,12 +56,9 @@ export const createLoginLockout = (deps: {
 
   return {
     async begin(email, ip) {
-      const now = deps.clock.now();
-      const reservation = await deps.attempts.reserve(keysOf(email, ip), now);
-      if (!reservation.allowed) {
-        const waitMs = reservation.until.getTime() - now.getTime();
-        return { allowed: false, retryAfterSeconds: Math.max(1, Math.ceil(waitMs / 1000)) };
-      }
+      const reservation = await deps.attempts.reserve(keysOf(email, ip));
+      if (!reservation.allowed)
+        return { allowed: false, retryAfterSeconds: Math.max(1, Math.ceil(reservation.waitMs / 1000)) };
       const [identity, address] = reservation.lockedUntil;
       return {
         allowed: true,

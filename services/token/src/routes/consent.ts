@@ -16,7 +16,6 @@ import { type AuthorizationRequest, readAuthorizationRequest } from '../authoriz
 import { codeResponse, errorResponse, sendResponse } from '../authorization/response.ts';
 import { UntrustedRequest } from '../authorization/target.ts';
 import { identityName } from '../clients/metadata-document.ts';
-import { after } from '../time.ts';
 import { noteAttempt } from '../trace/facts.ts';
 import { consentPage } from '../views/consent.ts';
 import type { AuthorizeRouteDeps } from './authorize.ts';
@@ -114,7 +113,7 @@ export const consentRoute: FastifyPluginAsyncZod<ConsentRouteDeps> = async (app,
     const allowed = tickedScopes(authorization, form);
     if (!allowed) return sendNothingSelected(reply, `${basePath}/consent?request=${form.request}`);
     const now = clock.now();
-    await requireFirstAnswer(waiting.id, now);
+    await requireFirstAnswer(waiting.id);
     await deps.keepClient(client, now, { actorId: user.userId, ...origin(request) });
     const code = await store.transaction(async (tx) => {
       const targets = await storeConsent(tx, authorization, user.userId, allowed, now);
@@ -140,7 +139,7 @@ export const consentRoute: FastifyPluginAsyncZod<ConsentRouteDeps> = async (app,
     user: SignedIn,
   ) => {
     const now = clock.now();
-    await requireFirstAnswer(waiting.id, now);
+    await requireFirstAnswer(waiting.id);
     if (authorization.pushed) await requireUnanswered(store, authorization.pushed, now);
     await store.auditEvents.insert({
       action: 'consent.denied',
@@ -157,8 +156,8 @@ export const consentRoute: FastifyPluginAsyncZod<ConsentRouteDeps> = async (app,
   };
 
   /** A page that was pressed twice, or kept and pressed again, has been answered: one page, one code. */
-  const requireFirstAnswer = async (pageId: string, now: Date): Promise<void> => {
-    if (await deps.singleUse.claim('consent_answer', pageId, after(now, deps.pending.lifetimeSeconds))) return;
+  const requireFirstAnswer = async (pageId: string): Promise<void> => {
+    if (await deps.singleUse.claim('consent_answer', pageId, { forSeconds: deps.pending.lifetimeSeconds })) return;
     throw new UntrustedRequest('This page has already been answered.', 'interaction_required');
   };
 };

@@ -1,0 +1,140 @@
+import { join } from 'node:path';
+import { type Config, loadConfig } from '@authserver/config';
+import { createLogger, createMetrics, type Metrics } from '@authserver/telemetry';
+import { startTokenService, type TokenService } from '@authserver/token';
+import { startAdminPlane } from './admin-plane.ts';
+import type { TestClock } from './clock.ts';
+import { openKeys } from './open-keys.ts';
+import { freePorts } from './server-process.ts';
+
+export type StartOptions = {
+  /** Settings by their environment name without `AUTHPLANE_`. */
+  env?: Record<string, string>;
+  /** Variables that settings name, such as that of the master key. */
+  secrets?: Record<string, string>;
+  /** Identical token services over the same database. */
+  pods?: number;
+  /** Path of the issuer. */
+  issuerPath?: string;
+  /** Also the control plane; with a number so many of it, all with one key. */
+  admin?: boolean | number;
+  /** Another way for the data plane to the same database, such as a proxy that can be cut. */
+  databaseThrough?: (dsn: string) => Promise<string>;
+  /** What the names of other hosts lead to; nothing leads anywhere else. */
+  hosts?: (name: string) => readonly string[];
+  /** Mean time between two rounds of deleting what is over. */
+  housekeepingMs?: number;
+  /** By how many seconds the clock of each pod is wrong. */
+  wrongBy?: readonly number[];
+  /** Mean time between two looks of the control plane whether a key rotation is due. */
+  rotationCheckMs?: number;
+  /** The time by which processes judge how long ago they read the signing keys. */
+  monotonicMs?: () => number;
+};
+
+/** All tests come from one address. Those about limits set their own. */
+const roomyLimits = {
+  RATE_LIMIT_RPS: '100000',
+  RATE_LIMIT_BURST: '100000',
+  RATE_LIMIT_AUTH_FAIL_MAX: '10000',
+  DCR_RATE_LIMIT: '100000',
+  DCR_RATE_LIMIT_BURST: '100000',
+  ADMIN_REQUESTS_PER_SECOND: '0',
+  ADMIN_AUTH_FAIL_MAX: '10000',
+};
+
+const sessionSecret = 'a session secret of the tests, long enough';
+
+export type Pod = { url: string; config: Config; metrics: Metrics; service: TokenService };
+
+const configFrom = (settings: Record<string, string>, secrets: Record<string, string> = {}): Config =>
+  loadConfig({
+    env: {
+      ...Object.fromEntries(Object.entries(settings).map(([name, value]) => [`AUTHPLANE_${name}`, value])),
+      ...secrets,
+    },
+  }).config;
+
+/** The clock of the tests as a pod has it whose own is wrong. */
+const wrongClock = (clock: TestClock, seconds = 0): Pick<TestClock, 'now'> => ({
+  now: () => new Date(clock.now().getTime() + seconds * 1000),
+});
+
+/** The control plane as a process of its own would be: with settings and keys of its own reading. */
+export const startAdmin = async (
+  options: StartOptions,
+  issuer: string,
+  dsn: string,
+  directory: string,
+  clock: TestClock,
+  key?: string,
+) => {
+  const settings = {
+    SERVER_ISSUER: issuer,
+    ADMIN_ADDRESS: `:${(await freePorts(1))[0]}`,
+    STORAGE_DRIVER: 'postgres',
+    STORAGE_POSTGRES_DSN: dsn,
+    SIGNING_KEY_PATH: join(directory, 'keys'),
+    LOG_LEVEL: 'error',
+    PURGE_INTERVAL: '0', // a test deletes when it means to
+    ...roomyLimits,
+    ...options.env,
+  };
+  const config = configFrom(settings, options.secrets);
+  const { keyStore, keyring, closeKeys } = await openKeys(config, dsn, clock, options);
+  const plane = await startAdminPlane({
+    ...{ config, dsn, keyStore, keyring, clock, key },
+    resolveHost: options.hosts && (async (name) => options.hosts?.(name) ?? []),
+    rotationCheckMs: options.rotationCheckMs,
+  });
+  const { close } = plane.service;
+  return { ...plane, service: { ...plane.service, close: () => close().then(closeKeys) } };
+};
+
+/** Pods of the data plane as processes of their own would be. */
+export const startPods = async (
+  options: StartOptions,
+  dsn: string,
+  directory: string,
+  clock: TestClock,
+): Promise<Pod[]> => {
+  const ports = await freePorts(options.pods ?? 1);
+  const issuer = `http://localhost:${ports[0]}${options.issuerPath ?? ''}`;
+  return Promise.all(
+    ports.map(async (port, index) => {
+      const own = wrongClock(clock, options.wrongBy?.[index]);
+      const settings = {
+        SERVER_ISSUER: issuer,
+        SERVER_ADDRESS: `:${port}`,
+        STORAGE_DRIVER: 'postgres',
+        STORAGE_POSTGRES_DSN: dsn,
+        SIGNING_KEY_PATH: join(directory, 'keys'),
+        LOG_LEVEL: 'error',
+        CHANGES_RECONCILE_INTERVAL: '500ms',
+        ...roomyLimits,
+        ...options.env,
+      };
+      const config = configFrom(settings, options.secrets);
+      const metrics = createMetrics();
+      const { keyring, closeKeys } = await openKeys(config, dsn, own, options);
+      const logger = createLogger({ level: config.observability.logging.level, format: 'json', stdout: true });
+      const service = await startTokenService({
+        config,
+        dsn,
+        sessionSecret,
+        keyring,
+        logger,
+        metrics,
+        clock: own,
+        internalListener: false,
+        resolveHost: options.hosts && (async (name) => options.hosts?.(name) ?? []),
+        housekeepingIntervalMs: options.housekeepingMs,
+      });
+      const close = () => service.close().then(closeKeys);
+      return {
+        ...{ url: `http://localhost:${port}${options.issuerPath ?? ''}`, config, metrics },
+        service: { ...service, close },
+      };
+    }),
+  );
+};

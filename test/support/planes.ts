@@ -12,6 +12,8 @@ export type StartOptions = {
   env?: Record<string, string>;
   /** Variables that settings name, such as that of the master key. */
   secrets?: Record<string, string>;
+  /** Other settings of the control plane. */
+  adminEnv?: Record<string, string>;
   /** Identical token services over the same database. */
   pods?: number;
   /** Path of the issuer. */
@@ -79,6 +81,7 @@ export const startAdmin = async (
     PURGE_INTERVAL: '0', // a test deletes when it means to
     ...roomyLimits,
     ...options.env,
+    ...options.adminEnv,
   };
   const config = configFrom(settings, options.secrets);
   const { keyStore, keyring, closeKeys } = await openKeys(config, dsn, clock, options);

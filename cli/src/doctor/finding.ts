@@ -1,5 +1,13 @@
 /** Whose turn it is to change something. */
-export type Side = 'configuration' | 'database' | 'keys' | 'Redis' | 'network' | 'authorization server' | 'MCP server';
+export type Side =
+  | 'configuration'
+  | 'database'
+  | 'keys'
+  | 'Redis'
+  | 'NATS'
+  | 'network'
+  | 'authorization server'
+  | 'MCP server';
 
 /** What one check came to. `remedy` says what that side can do about it. */
 export type Finding = {

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import type { Config } from '@authserver/config';
 import { type Finding, ok, problem, warning } from './finding.ts';
 import { lookAtKeyFiles, lookAtStoredKeys } from './keys.ts';
+import { lookAtNats } from './nats.ts';
 
 /** @returns the configuration as well, when it could be read */
 export const lookAtConfiguration = async (
@@ -26,6 +27,7 @@ export const lookAtMachine = async (config: Config, env: NodeJS.ProcessEnv): Pro
   ...(await lookAtDatabase(config, env)),
   ...(config.signing.key_store === 'keyfile' ? await lookAtKeyFiles(config) : []),
   ...(await lookAtRedis(config)),
+  ...(await lookAtNats(config)),
 ];
 
 const lookAtDatabase = async (config: Config, env: NodeJS.ProcessEnv): Promise<Finding[]> => {

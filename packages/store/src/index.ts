@@ -21,6 +21,7 @@ export * from './errors.ts';
 export { gather } from './gather.ts';
 export * from './migrate.ts';
 export * from './partitions.ts';
+export { deleteOldChanges } from './purge/changes.ts';
 export * from './purge/purge.ts';
 export * from './purge/runs.ts';
 export { deviceCodes as deviceCodesPurge, shortLived } from './purge/short-lived.ts';

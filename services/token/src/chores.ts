@@ -1,6 +1,13 @@
 import type { Config } from '@authserver/config';
 import { deleteExpiredAttempts } from '@authserver/replay';
-import { type Database, deviceCodesPurge, type PurgeStep, shortLived, unusedClients } from '@authserver/store';
+import {
+  type Database,
+  deleteOldChanges,
+  deviceCodesPurge,
+  type PurgeStep,
+  shortLived,
+  unusedClients,
+} from '@authserver/store';
 import type { AuditRepeats } from './audit/repeats.ts';
 import type { ClientUse } from './clients/client-use.ts';
 import type { Chore } from './housekeeping.ts';
@@ -30,5 +37,9 @@ export const listChores = ({ database, config, clientUse, repeats }: ChoresDeps)
       run: (_now, limit) => deleteExpiredAttempts(database, limit, config.rate_limit.max_tracked_identities),
     },
     purging(shortLived.connectionEvents),
+    {
+      name: 'changes',
+      run: (now, limit) => deleteOldChanges(database, { now, limit, keepSeconds: config.changes.retention }),
+    },
   ];
 };

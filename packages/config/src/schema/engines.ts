@@ -15,6 +15,9 @@ export const changes = section({
   reconcile_interval: duration('5s', { min: '50ms', max: '1h' }).describe(
     'How often a pod reads the changes table, whatever the channels told it: the most it can be late.',
   ),
+  retention: duration('24h', { min: '10m' }).describe(
+    'How long rows of the changes table are kept. A pod that was away for longer forgets everything it has in memory.',
+  ),
 });
 
 const credentials = (value: string) =>

@@ -1,0 +1,78 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { delimiter, join } from 'node:path';
+import { after } from 'node:test';
+import { setTimeout } from 'node:timers/promises';
+import { freePort, type Tethered, tether } from '@authserver/cli/embedded-postgres';
+import { connect } from 'nats';
+import { natsCertificate, natsPrivateKey, otherAuthority } from './nats-certificates.ts';
+
+/** Debian keeps servers in sbin, which ordinary users do not have on their path. */
+const binary = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin']
+  .map((directory) => join(directory, 'nats-server'))
+  .find((file) => existsSync(file));
+
+/** Why a test that stops, starts or configures a server of its own cannot run. */
+export const noNatsServer = binary === undefined ? 'there is no nats-server on PATH' : false;
+
+/** The users of `deploy/nats/users.conf`. */
+export const natsUsers = {
+  admin: { user: 'authserver-admin', password: `a${randomBytes(16).toString('hex')}` },
+  token: { user: 'authserver-token', password: `t${randomBytes(16).toString('hex')}` },
+};
+
+/** A NATS server of the test's own, which it may stop and start again. `config` is a file of `deploy/nats`, if any. */
+export const startNatsServer = async (options: { config?: string } = {}) => {
+  const directory = await mkdtemp(join(tmpdir(), 'authserver-nats-'));
+  const files = {
+    certificate: join(directory, 'cert.pem'),
+    key: join(directory, 'key.pem'),
+    otherAuthority: join(directory, 'other.pem'),
+  };
+  await writeFile(files.certificate, natsCertificate);
+  await writeFile(files.key, natsPrivateKey);
+  await writeFile(files.otherAuthority, otherAuthority);
+  const port = await freePort();
+  const address = ['--addr', '127.0.0.1', '--port', `${port}`];
+  const flags = options.config === undefined ? address : ['--config', options.config, ...address];
+  let server: Tethered | undefined;
+
+  const start = async (): Promise<void> => {
+    server = tether(binary ?? 'nats-server', flags, {
+      signal: 'TERM',
+      env: {
+        PATH: process.env.PATH,
+        AUTHSERVER_NATS_ADMIN_PASSWORD: natsUsers.admin.password,
+        AUTHSERVER_NATS_TOKEN_PASSWORD: natsUsers.token.password,
+        AUTHSERVER_NATS_CERT: files.certificate,
+        AUTHSERVER_NATS_KEY: files.key,
+      },
+    });
+    for (let tries = 0; !(await answers(port)); tries += 1) {
+      if (server.hasExited() || tries > 200) throw new Error(`nats-server did not start: ${server.output()}`);
+      await setTimeout(25);
+    }
+  };
+  const stop = async (): Promise<void> => {
+    await server?.stop();
+    server = undefined;
+  };
+  await start();
+  after(async () => {
+    await stop();
+    await rm(directory, { recursive: true, force: true });
+  });
+  return { port, url: `nats://127.0.0.1:${port}`, files, start, stop };
+};
+
+/** Whoever refuses us is there as well. */
+const answers = (port: number): Promise<boolean> =>
+  connect({ servers: `127.0.0.1:${port}`, reconnect: false, timeout: 1_000 }).then(
+    async (connection) => {
+      await connection.close();
+      return true;
+    },
+    (error: Error) => !/refused/.test(error.message),
+  );

@@ -22,6 +22,7 @@ const app = await createAdminApp(
       .config,
     database,
     keyStore,
+    cipher: undefined,
     keyring: createKeyring({ store: keyStore, clock }),
     logger: createLogger({ level: 'fatal', format: 'json', stdout: false }),
     metrics: createMetrics(),

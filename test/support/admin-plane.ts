@@ -10,7 +10,7 @@ export type AdminPlane = { url: string; key: string; client: AdminClient; servic
 export const startAdminPlane = async (
   options: Pick<
     AdminServiceOptions,
-    'config' | 'dsn' | 'keyStore' | 'keyring' | 'clock' | 'resolveHost' | 'rotationCheckMs'
+    'config' | 'dsn' | 'keyStore' | 'keyring' | 'cipher' | 'clock' | 'resolveHost' | 'rotationCheckMs'
   > & {
     key?: string | undefined;
   },

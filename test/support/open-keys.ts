@@ -20,6 +20,7 @@ export const openKeys = async (
   return {
     keyStore,
     keyring,
+    cipher,
     closeKeys: async () => {
       close();
       await database.end();

@@ -84,9 +84,9 @@ export const startAdmin = async (
     ...options.adminEnv,
   };
   const config = configFrom(settings, options.secrets);
-  const { keyStore, keyring, closeKeys } = await openKeys(config, dsn, clock, options);
+  const { keyStore, keyring, cipher, closeKeys } = await openKeys(config, dsn, clock, options);
   const plane = await startAdminPlane({
-    ...{ config, dsn, keyStore, keyring, clock, key },
+    ...{ config, dsn, keyStore, keyring, cipher, clock, key },
     resolveHost: options.hosts && (async (name) => options.hosts?.(name) ?? []),
     rotationCheckMs: options.rotationCheckMs,
   });

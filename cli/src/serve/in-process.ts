@@ -49,6 +49,7 @@ export const openAdminInProcess = async (options: {
     dsn: prepared.dsn,
     keyring: prepared.keyring,
     keyStore: prepared.keyStore,
+    cipher: prepared.cipher,
     adminApiKey: prepared.adminApiKey,
     logger: createLogger({ level: 'error', format: 'text', stdout: false }),
     metrics: createMetrics(),

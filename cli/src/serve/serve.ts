@@ -39,11 +39,14 @@ export const serve = async ({ configPath, role, newSigningKeys, env }: ServeOpti
     const close = async () => {
       await Promise.all([token?.close(), admin?.close()]);
     };
-    const { dsn, keyring, keyStore, adminApiKey, sessionSecret } = prepared;
+    const { dsn, keyring, keyStore, cipher, adminApiKey, sessionSecret } = prepared;
     const common = { config, dsn, keyring, logger, metrics, clock };
     try {
       if (roles.admin)
-        admin = await startAdminService({ ...common, keyStore, adminApiKey, moreChecks: () => token?.checks ?? [] });
+        admin = await startAdminService({
+          ...{ ...common, keyStore, cipher, adminApiKey },
+          moreChecks: () => token?.checks ?? [],
+        });
       if (roles.token)
         token = await startTokenService({ ...common, sessionSecret, internalListener: !roles.admin, steps });
     } catch (error) {

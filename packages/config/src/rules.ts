@@ -131,7 +131,7 @@ function* retentionRules({ retention, purge }: Config): Iterable<Problem> {
   }
 }
 
-function* seedRules({ resources, broker_providers }: Config): Iterable<Problem> {
+function* seedRules({ resources, broker_providers, data_encryption }: Config): Iterable<Problem> {
   yield* duplicates(
     'resources',
     'slug',
@@ -142,6 +142,12 @@ function* seedRules({ resources, broker_providers }: Config): Iterable<Problem> 
     'slug',
     broker_providers.map(({ slug }) => slug),
   );
+  for (const [index, { config_data }] of broker_providers.entries()) {
+    if (config_data.client_secret && data_encryption.driver === undefined) {
+      const message = 'client_secret must not be written here; name an environment variable in client_secret_ref';
+      yield { key: `broker_providers[${index}].config_data`, message };
+    }
+  }
   for (const [index, resource] of resources.entries()) {
     const key = `resources[${index}]`;
     yield* duplicates(

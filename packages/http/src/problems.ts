@@ -55,6 +55,11 @@ export const toProblem = (error: unknown): Problem => {
       headers: { 'retry-after': '5' },
       cause: error,
     });
+  if (name === 'CipherUnavailableError')
+    return new Problem('unavailable', 'What encrypts secrets (data_encryption) does not answer.', {
+      headers: { 'retry-after': '5' },
+      cause: error,
+    });
   if (name === 'ReferenceGone')
     return new Problem('conflict', 'Something it refers to was deleted meanwhile.', { cause: error });
   if (name === 'DuplicateRow') return new Problem('conflict', 'It exists already.', { cause: error });

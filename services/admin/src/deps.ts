@@ -1,5 +1,6 @@
 import { changeFeedCheck, databaseCheck, migrationsCheck, signingCheck } from '@authserver/boot';
 import { type Config, isLocalhostIssuer } from '@authserver/config';
+import type { DataCipher } from '@authserver/encryption';
 import type { FeedStatus } from '@authserver/events';
 import { type Check, createReadiness } from '@authserver/http';
 import type { Keyring, KeyStore } from '@authserver/keys';
@@ -40,6 +41,8 @@ export type AdminPlaneOptions = {
   config: Config;
   database: Database;
   keyStore: KeyStore;
+  /** How secrets in the database are encrypted; undefined when nothing is configured. */
+  cipher: DataCipher | undefined;
   /** Reloaded after a rotation here; the token plane in the same process may share it. */
   keyring: Keyring;
   logger: Logger;
@@ -100,7 +103,7 @@ export const createAdminPlane = (options: AdminPlaneOptions) => {
     user: { ...userHandlers(), ...userActionHandlers(), ...userTokenHandlers(deps) },
     resource: resourceHandlers(deps),
     policy: policyHandlers(deps),
-    provider: providerHandlers(),
+    provider: providerHandlers(deps),
     fronting: frontingHandlers(),
     grant: grantHandlers(),
     token: tokenHandlers(deps),
@@ -115,7 +118,7 @@ export const createAdminPlane = (options: AdminPlaneOptions) => {
     trace: traceHandlers(),
     system: systemHandlers(deps),
   };
-  const kinds = declarableKinds({ handlers: single, config });
+  const kinds = declarableKinds({ handlers: single, config, cipher: options.cipher });
   const handlers: Handlers = { ...single, configuration: configurationHandlers({ store, kinds }) };
   metrics.activeClients.collectWith(() => store.clients.countActive());
   metrics.activeFamilies.collectWith(() => store.tokenFamilies.countLive(clock.now()));

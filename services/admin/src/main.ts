@@ -12,6 +12,7 @@ await runService({
       dsn: prepared.dsn,
       keyring: prepared.keyring,
       keyStore: prepared.keyStore,
+      cipher: prepared.cipher,
       adminApiKey: prepared.adminApiKey,
     }),
 });

@@ -1,9 +1,10 @@
 import { CreateProvider, CreateResource } from '@authserver/admin-api';
 import type { Config, SeedBrokerProvider, SeedResource } from '@authserver/config';
-import { DuplicateRow, type Repositories, type Store, uuidv7 } from '@authserver/store';
+import type { DataCipher } from '@authserver/encryption';
+import { DuplicateRow, type Repositories, type Store } from '@authserver/store';
 import type { z } from 'zod';
 import type { Change } from './handlers/handler.ts';
-import { requireConfigData, toView as toProviderView } from './handlers/providers.ts';
+import { creationOf, insertProvider } from './handlers/providers.ts';
 import { recordChanges } from './handlers/record-changes.ts';
 import { insertResource, listedClients, requireKnownClients, toView } from './handlers/resources.ts';
 
@@ -16,14 +17,16 @@ import { insertResource, listedClients, requireKnownClients, toView } from './ha
 export const seedConfiguration = async (
   store: Store,
   config: Pick<Config, 'resources' | 'broker_providers'>,
-  clock: { now(): Date },
+  { clock, cipher }: { clock: { now(): Date }; cipher: DataCipher | undefined },
 ): Promise<{ providers: string[]; resources: string[] }> => {
   const seed = () =>
     store.transaction(async (tx) => {
       const created: Awaited<ReturnType<typeof seedConfiguration>> = { providers: [], resources: [] };
       for (const provider of config.broker_providers) {
         if (await tx.brokerProviders.findBySlug(provider.slug)) continue;
-        await create(tx, `provider ${provider.slug}`, clock.now(), () => createProvider(tx, provider, clock.now()));
+        await create(tx, `provider ${provider.slug}`, clock.now(), async () =>
+          creationOf(await insertProvider({ cipher, store: tx, now: clock.now() }, held(CreateProvider, provider))),
+        );
         created.providers.push(provider.slug);
       }
       for (const resource of config.resources) {
@@ -49,22 +52,6 @@ const create = async (tx: Repositories, what: string, now: Date, work: () => Pro
   } catch (cause) {
     throw new Error(`${what} of the configuration: ${(cause as Error).message}`, { cause });
   }
-};
-
-const createProvider = async (tx: Repositories, provider: SeedBrokerProvider, now: Date): Promise<Change> => {
-  const { slug, display_name, protocol, config_data } = held(CreateProvider, provider);
-  const created = await tx.brokerProviders.insert({
-    id: uuidv7(now),
-    slug,
-    displayName: display_name,
-    protocol,
-    configData: requireConfigData(protocol, config_data),
-  });
-  return {
-    action: 'broker_provider.created',
-    feed: { kind: 'provider', key: created.id },
-    details: { id: created.id, slug: created.slug, after: toProviderView(created) },
-  };
 };
 
 const createResource = async (tx: Repositories, resource: SeedResource, now: Date): Promise<Change> => {

@@ -1,5 +1,6 @@
 import { openAdminFeed } from '@authserver/boot';
 import { type Config, drainTimes, isLocalhostIssuer, parseAddress } from '@authserver/config';
+import type { DataCipher } from '@authserver/encryption';
 import { type Check, drain, type HttpServer, listen } from '@authserver/http';
 import type { Keyring, KeyStore } from '@authserver/keys';
 import type { Resolve } from '@authserver/outbound';
@@ -15,6 +16,8 @@ export type AdminServiceOptions = {
   dsn: string;
   keyring: Keyring;
   keyStore: KeyStore;
+  /** How secrets in the database are encrypted; undefined when nothing is configured. */
+  cipher: DataCipher | undefined;
   adminApiKey: string;
   logger: Logger;
   metrics: Metrics;
@@ -52,7 +55,7 @@ export const openAdminApp = async (options: AdminServiceOptions & { follow?: boo
   let draining = false;
   const feed = options.follow ? openAdminFeed({ ...options, database }) : undefined;
   try {
-    await seedConfiguration(createStore(database), config, options.clock);
+    await seedConfiguration(createStore(database), config, options);
     const plane = createAdminPlane({
       ...options,
       database,

@@ -142,3 +142,51 @@ test('everything that is wrong is said at once', () => {
     'token_url',
   ]);
 });
+
+const pem = `-----BEGIN PRIVATE KEY-----\n${canary}\n-----END PRIVATE KEY-----\n`;
+const { client_secret_ref: _, ...keyless } = account;
+const kept = { keepsSecrets: true, hasSecret: true };
+const fresh = { keepsSecrets: true, hasSecret: false };
+
+const secrets: [what: string, protocol: ProviderProtocol, given: object, options: object, secret?: string | null][] = [
+  ['a secret of oauth', 'oauth', { ...oauth, client_secret: canary }, fresh, canary],
+  ['a private key', 'service_account', { ...keyless, client_secret: pem }, fresh, pem],
+  ['another secret', 'oauth', { ...oauth, client_secret: canary }, kept, canary],
+  ['a secret that is not mentioned', 'oauth', oauth, kept],
+  ['a private key that is not mentioned', 'service_account', keyless, kept],
+  ['the same by a server that cannot encrypt now', 'oauth', oauth, { keepsSecrets: false, hasSecret: true }],
+  ['null where there is one', 'oauth', { ...oauth, client_secret: null }, kept, null],
+  ['null where there is none', 'oauth', { ...oauth, client_secret: null }, fresh],
+  ['a reference in its place', 'oauth', { ...oauth, client_secret_ref: 'CONNECTOR_X' }, kept, null],
+];
+for (const [what, protocol, given, options, secret] of secrets)
+  test(`${what}: apart from the data ${secret === undefined ? 'nothing' : secret === null ? 'null' : 'a secret'}`, () => {
+    const read = readConfigData(protocol, given as Record<string, unknown>, options);
+    assert.deepEqual(read.problems, []);
+    assert.ok(read.data && !('client_secret' in read.data));
+    assert.equal(read.secret, secret);
+    assert.equal('secret' in read, secret !== undefined);
+  });
+
+const badSecrets: [what: string, protocol: ProviderProtocol, given: object, member: string, says: RegExp][] = [
+  ['beside a reference', 'service_account', { ...account, client_secret: pem }, 'client_secret', /beside/],
+  ['of api_key', 'api_key', { client_secret: canary }, 'client_secret', /not for api_key/],
+  ['that is empty', 'oauth', { ...oauth, client_secret: ' ' }, 'client_secret', /not empty/],
+  ['that is a list', 'oauth', { ...oauth, client_secret: [canary] }, 'client_secret', /must be text/],
+  ['that is a book', 'oauth', { ...oauth, client_secret: canary.repeat(2000) }, 'client_secret', /at most 16384/],
+  ['that is no private key', 'service_account', { ...keyless, client_secret: canary }, 'client_secret', /PEM/],
+  ['by another name', 'oauth', { ...oauth, app_secret: canary }, 'app_secret', /belongs into client_secret/],
+  ['by the name of its kind', 'service_account', { ...account, private_key: pem }, 'private_key', /into client_secret/],
+  ['forgotten that is needed', 'service_account', { ...keyless, client_secret: null }, 'client_secret_ref', /required/],
+];
+for (const [what, protocol, given, member, says] of badSecrets)
+  test(`a secret ${what} is refused by a server that keeps secrets`, () => {
+    const { data, problems } = readConfigData(protocol, given as Record<string, unknown>, kept);
+    assert.equal(data, undefined);
+    assert.deepEqual(
+      problems.map(({ path }) => path.join('.')),
+      [member],
+    );
+    assert.match(problems[0]?.message ?? '', says);
+    assert.ok(!JSON.stringify(problems).includes(canary));
+  });

@@ -71,7 +71,7 @@ const schemas = {
     header_prefix: plainText(64).optional(),
   }),
   service_account: z.strictObject({
-    client_secret_ref: SecretReference,
+    client_secret_ref: SecretReference.optional(), // or the secret itself
     issuer: plainText(255).min(1),
     token_url: UpstreamUrl,
     algorithm: z.enum(['RS256', 'ES256']).optional(),
@@ -84,13 +84,29 @@ export const configDataDescription = [
   'oauth: client_id, client_secret_ref, authorize_url, token_url, revoke_url, response_format (standard or form), extra_auth_params.',
   'api_key: header_name, header_prefix.',
   'service_account: client_secret_ref (the private key as PEM), issuer, token_url, algorithm (RS256 or ES256), ttl_seconds.',
-  'client_secret_ref names an environment variable; the secret itself is never written here.',
+  'client_secret_ref names an environment variable of the server. Where the server encrypts (data_encryption), client_secret may be given instead: it is kept encrypted and never shown; left out it stays, null forgets it.',
 ].join(' ');
 
 /** Names `client_secret_ref` had before. */
 const oldReferences = ['client_secret_env', 'sa_key_env'] as const;
 
 export type ConfigProblem = { path: (string | number)[]; message: string };
+
+export type SecretOptions = {
+  /** Whether this server can encrypt a secret that is written out. */
+  keepsSecrets?: boolean;
+  /** Whether it keeps one of this provider already. */
+  hasSecret?: boolean;
+};
+
+export type ReadConfig =
+  | {
+      data: Record<string, unknown>;
+      /** To be kept from now on, encrypted and apart from `data`; null is to be forgotten, absent left as it is. */
+      secret?: string | null;
+      problems: [];
+    }
+  | { data: undefined; problems: ConfigProblem[] };
 
 /**
  * `config_data` in its present spelling, or everything that is wrong with it. No message repeats a value: it may be a
@@ -99,7 +115,8 @@ export type ConfigProblem = { path: (string | number)[]; message: string };
 export const readConfigData = (
   protocol: ProviderProtocol,
   given: Record<string, unknown>,
-): { data: Record<string, unknown>; problems: [] } | { data: undefined; problems: ConfigProblem[] } => {
+  { keepsSecrets = false, hasSecret = false }: SecretOptions = {},
+): ReadConfig => {
   const problems: ConfigProblem[] = [];
   const data = { ...given };
   for (const name of oldReferences) {
@@ -109,12 +126,17 @@ export const readConfigData = (
     data.client_secret_ref ??= data[name];
     delete data[name];
   }
+  const { client_secret: written } = data;
+  delete data.client_secret;
+  const wrong = written === undefined ? undefined : secretProblem(protocol, data, written, keepsSecrets);
+  if (wrong !== undefined) problems.push({ path: ['client_secret'], message: wrong });
   for (const [name, value] of Object.entries(data)) {
     if (!isSecret(name, value)) continue;
     problems.push({
       path: [name],
-      message:
-        'must not be written here, because this server does not encrypt it; put it into an environment variable and name that in client_secret_ref',
+      message: keepsSecrets
+        ? 'must not be written here; a secret belongs into client_secret, or into the environment variable that client_secret_ref names'
+        : notKept,
     });
     delete data[name];
   }
@@ -122,7 +144,38 @@ export const readConfigData = (
   const named = problems.map(({ path }) => path[0]);
   for (const { path, message } of parsed.error?.issues ?? [])
     if (path[0] === undefined || !named.includes(toName(path[0]))) problems.push({ path: path.map(toName), message });
-  return parsed.success && problems.length === 0 ? { data: parsed.data, problems: [] } : { data: undefined, problems };
+  // A reference takes the place of what was kept.
+  const isForgotten =
+    hasSecret && (written === null || (written === undefined && data.client_secret_ref !== undefined));
+  const secret = typeof written === 'string' ? written : isForgotten ? null : undefined;
+  const hasKey = data.client_secret_ref !== undefined || typeof secret === 'string' || (hasSecret && !isForgotten);
+  if (protocol === 'service_account' && !hasKey && problems.length === 0)
+    problems.push({ path: ['client_secret_ref'], message: 'is required: it names the private key' });
+  return parsed.success && problems.length === 0
+    ? { data: parsed.data, ...(secret === undefined ? {} : { secret }), problems: [] }
+    : { data: undefined, problems };
+};
+
+const notKept =
+  'must not be written here: this server does not encrypt it; name an environment variable in client_secret_ref';
+const longestSecret = 16 * 1024;
+
+/** What is wrong with a secret that is written out. */
+const secretProblem = (
+  protocol: ProviderProtocol,
+  { client_secret_ref: reference }: Record<string, unknown>,
+  written: unknown,
+  keepsSecrets: boolean,
+): string | undefined => {
+  if (written === null) return undefined;
+  if (!keepsSecrets) return notKept;
+  if (protocol === 'api_key') return 'is not for api_key: its users bring their own';
+  if (reference !== undefined) return 'must not be given beside client_secret_ref';
+  if (typeof written !== 'string' || written.trim() === '') return 'must be text that is not empty';
+  if (written.length > longestSecret) return `must have at most ${longestSecret} characters`;
+  if (protocol === 'service_account' && !/^-----BEGIN (RSA |EC )?PRIVATE KEY-----/.test(written.trim()))
+    return 'must be a private key as PEM';
+  return undefined;
 };
 
 /** By its name, or because it reads like a key whatever it is called. */

@@ -11,7 +11,8 @@ export const CreateProvider = z
   .check(
     z.superRefine(
       ({ protocol, config_data }, context) => {
-        for (const { path, message } of readConfigData(protocol, config_data).problems)
+        // Whether secrets can be kept is for the server to say.
+        for (const { path, message } of readConfigData(protocol, config_data, { keepsSecrets: true }).problems)
           context.addIssue({ code: 'custom', path: ['config_data', ...path], message });
       },
       // Also beside other violations, so that one answer names all.
@@ -22,7 +23,7 @@ export const CreateProvider = z
 
 const TiedMembers = z.object({ protocol: Protocol, config_data: ConfigData });
 
-/** `config_data` replaces what is there. */
+/** `config_data` replaces what is there, except for a `client_secret` that is kept and not mentioned. */
 export const UpdateProvider = z
   .strictObject({ slug: Slug, display_name: DisplayName, protocol: Protocol, config_data: ConfigData })
   .partial()
@@ -51,6 +52,10 @@ export const ProviderView = z
     display_name: z.string(),
     protocol: z.enum(providerProtocols),
     config_data: z.record(z.string(), z.unknown()).describe('As it was given. It has no secret in it.'),
+    has_client_secret: z
+      .literal(true)
+      .optional()
+      .describe('A client_secret was given and is kept encrypted; absent when not.'),
     created_at: Timestamp,
     updated_at: Timestamp,
   })

@@ -33,11 +33,11 @@ export const Resource = z.strictObject({
   broker_provider_slug: optionalText(slug).describe('Upstream provider, by slug; instead of the id.'),
 });
 
-/** Secrets of a provider are named, never written into the file. */
+/** Secrets of a provider are named; only `client_secret` may be written, where secrets are encrypted (`rules.ts`). */
 const configData = (data: Record<string, unknown>) => {
   for (const [name, value] of Object.entries(data)) {
-    if (/_(secret|password)$/.test(name) && value !== '') {
-      return `${name} must not be written here; name an environment variable in ${name}_ref`;
+    if (/_(secret|password)$/.test(name) && name !== 'client_secret' && value !== '') {
+      return `${name} must not be written here; name an environment variable in client_secret_ref`;
     }
     if (name === 'client_secret_ref' && typeof value === 'string' && secretReference(value)) {
       return `client_secret_ref: ${secretReference(value)}`;

@@ -12,6 +12,8 @@ export type BrokerProvider = {
   protocol: ProviderProtocol;
   /** What the protocol needs. A secret is named in it, never written. */
   configData: Record<string, unknown>;
+  /** A secret that was written out, encrypted; absent when there is none. */
+  sealedSecret?: { backend: string; blob: Buffer } | undefined;
   version: number;
   createdAt: Date;
   updatedAt: Date;
@@ -19,7 +21,8 @@ export type BrokerProvider = {
 
 export type NewBrokerProvider = Omit<BrokerProvider, 'version' | 'createdAt' | 'updatedAt'>;
 
-const columns = 'id, slug, display_name, protocol, config_data, version, created_at, updated_at';
+const columns =
+  'id, slug, display_name, protocol, config_data, enc_secret_data, enc_secret_backend, version, created_at, updated_at';
 
 export const brokerProviders = (db: Queryable) => ({
   async find(id: string): Promise<BrokerProvider | undefined> {
@@ -54,21 +57,29 @@ export const brokerProviders = (db: Queryable) => ({
   async insert(provider: NewBrokerProvider): Promise<BrokerProvider> {
     const { rows } = await db.query(
       'provider_insert',
-      `insert into broker_providers (id, slug, display_name, protocol, config_data)
-       values ($1, $2, $3, $4, $5) returning ${columns}`,
+      `insert into broker_providers (id, slug, display_name, protocol, config_data, enc_secret_data, enc_secret_backend)
+       values ($1, $2, $3, $4, $5, $6, $7) returning ${columns}`,
       [provider.id, ...values(provider)],
     );
     return toProvider(rows[0] as Row);
   },
 
-  /** `undefined` when the row is gone or its version moved on. @throws {DuplicateRow} when the slug is taken */
-  async update(provider: BrokerProvider): Promise<BrokerProvider | undefined> {
+  /**
+   * `undefined` when the row is gone or its version moved on. A secret that stays is not written: it may have been encrypted
+   * anew since it was read. @throws {DuplicateRow} when the slug is taken
+   */
+  async update(
+    provider: BrokerProvider,
+    { keepsSecret }: { keepsSecret: boolean },
+  ): Promise<BrokerProvider | undefined> {
     const { rows } = await db.query(
       'provider_update',
       `update broker_providers set slug = $2, display_name = $3, protocol = $4, config_data = $5,
+              enc_secret_data = case when $8 then enc_secret_data else $6 end,
+              enc_secret_backend = case when $8 then enc_secret_backend else $7 end,
               version = version + 1, updated_at = now()
-        where id = $1 and version = $6 returning ${columns}`,
-      [provider.id, ...values(provider), provider.version],
+        where id = $1 and version = $9 returning ${columns}`,
+      [provider.id, ...values(provider), keepsSecret, provider.version],
     );
     return rows.map(toProvider)[0];
   },
@@ -90,6 +101,8 @@ const values = (provider: NewBrokerProvider): unknown[] => [
   provider.displayName,
   provider.protocol,
   JSON.stringify(provider.configData),
+  provider.sealedSecret?.blob ?? null,
+  provider.sealedSecret?.backend ?? null,
 ];
 
 const toProvider = (row: Row): BrokerProvider => ({
@@ -98,6 +111,10 @@ const toProvider = (row: Row): BrokerProvider => ({
   displayName: row.display_name as string,
   protocol: row.protocol as ProviderProtocol,
   configData: row.config_data as Record<string, unknown>,
+  sealedSecret:
+    row.enc_secret_data === null
+      ? undefined
+      : { blob: row.enc_secret_data as Buffer, backend: row.enc_secret_backend as string },
   version: row.version as number,
   createdAt: row.created_at as Date,
   updatedAt: row.updated_at as Date,

@@ -26,6 +26,7 @@ export const exportConfiguration = async (
           warnings.push(`${kind.name} ${one.key}: is left out: it ${one.refusal}`);
           continue;
         }
+        if (one.leavesOut !== undefined) warnings.push(`${kind.name} ${one.key}: ${one.leavesOut}`);
         found.push({ kind, one });
         keys.add(one.key);
       }

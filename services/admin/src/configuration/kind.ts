@@ -19,7 +19,9 @@ export type Found = {
   /** Why it is not for files to declare. */
   refusal?: string | undefined;
   /** Whether a secret is one of those it has. */
-  hasSecret?: (secret: string) => boolean;
+  hasSecret?: (secret: string) => boolean | Promise<boolean>;
+  /** What an export of it leaves out; a sentence without its subject. */
+  leavesOut?: string | undefined;
 };
 
 /** What a declaration names in another: under which member, what, and whether that may be missing. */

@@ -1,4 +1,5 @@
 import type { Config } from '@authserver/config';
+import type { DataCipher } from '@authserver/encryption';
 import type { Handlers } from '../handlers/handler.ts';
 import type { Kind } from './kind.ts';
 import { clientKind } from './kinds/clients.ts';
@@ -14,6 +15,7 @@ import { xaaPolicyKind } from './kinds/xaa-policies.ts';
 export const declarableKinds = (deps: {
   handlers: Omit<Handlers, 'configuration'>;
   config: Config;
+  cipher: DataCipher | undefined;
 }): readonly Kind[] => [
   clientKind(deps),
   userKind(deps),

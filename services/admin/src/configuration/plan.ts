@@ -58,7 +58,7 @@ export const makePlan = async (
       const row = owners.get(one.key);
       const found = (row && there.byIdentity.get(row.identity)) ?? there.byKey.get(one.key);
       const owned = row && found?.identity === row.identity ? row : undefined;
-      const judged = judge(one, found, owned, options);
+      const judged = await judge(one, found, owned, options);
       if ('problems' in judged) {
         problems.push(...judged.problems);
         continue;
@@ -117,12 +117,12 @@ const findAll = async (store: Repositories, kind: Kind, keys: string[], mine: re
 type Judged = { step: Step | undefined } | { problems: DeclarationProblem[] };
 
 /** What has to be done about one declaration, or why it cannot be done. */
-const judge = (
+const judge = async (
   one: Declared,
   found: Found | undefined,
   owned: ConfigurationOwner | undefined,
   { owner, takeOver }: PlanOptions,
-): Judged => {
+): Promise<Judged> => {
   const { kind, key, index, declaration } = one;
   const refuse = (message: string, member?: string): DeclarationProblem => ({
     ...{ list: kind.list, kind: kind.name, index, key, message },
@@ -136,7 +136,8 @@ const judge = (
 
   const { client_secret: secret, ...rest } = declaration;
   const changes = differences(found.declaration, rest, kind.optional);
-  if (typeof secret === 'string' && found.hasSecret?.(secret) === false) changes.push({ member: 'client_secret' });
+  if (typeof secret === 'string' && (await found.hasSecret?.(secret)) === false)
+    changes.push({ member: 'client_secret' });
   const problems = obstaclesOf(kind, declaration, changes).map(({ member, message }) => refuse(message, member));
   if (problems.length > 0) return { problems };
   if (changes.length > 0) return { step: { action: 'change', kind, key, declared: one, found, changes, takenFrom } };

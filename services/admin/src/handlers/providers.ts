@@ -1,7 +1,8 @@
-import { type ProviderView, readConfigData } from '@authserver/admin-api';
+import { type CreateProvider, type ProviderView, readConfigData, type SecretOptions } from '@authserver/admin-api';
+import type { DataCipher, Sealed } from '@authserver/encryption';
 import { type BrokerProvider, type ProviderProtocol, type Repositories, uuidv7 } from '@authserver/store';
 import type { z } from 'zod';
-import type { HandlersOf } from './handler.ts';
+import type { Change, HandlersOf } from './handler.ts';
 import { ChangedMeanwhile, conflict, invalid, notFound, orConflict } from './refusals.ts';
 
 /** Of what stands in the way of a deletion, so many are named. */
@@ -9,7 +10,9 @@ const namedDependents = 100;
 
 const slugTaken = () => 'A provider with this slug exists already.';
 
-export const providerHandlers = (): HandlersOf<'provider'> => ({
+export type ProviderDeps = { cipher: DataCipher | undefined };
+
+export const providerHandlers = ({ cipher }: ProviderDeps): HandlersOf<'provider'> => ({
   async list({ query: { slug, cursor, limit = 100, offset = 0 }, store, page, etag }) {
     if (slug !== undefined) {
       const found = await store.brokerProviders.findBySlug(slug);
@@ -29,21 +32,8 @@ export const providerHandlers = (): HandlersOf<'provider'> => ({
   },
 
   async create({ body, store, record, etag, now }) {
-    const created = await orConflict(
-      store.brokerProviders.insert({
-        id: uuidv7(now),
-        slug: body.slug,
-        displayName: body.display_name,
-        protocol: body.protocol,
-        configData: requireConfigData(body.protocol, body.config_data),
-      }),
-      slugTaken,
-    );
-    record({
-      action: 'broker_provider.created',
-      feed: { kind: 'provider', key: created.id },
-      details: { id: created.id, slug: created.slug, after: toView(created) },
-    });
+    const created = await orConflict(insertProvider({ cipher, store, now }, body), slugTaken);
+    record(creationOf(created));
     etag(created.version);
     return toView(created);
   },
@@ -56,20 +46,32 @@ export const providerHandlers = (): HandlersOf<'provider'> => ({
     if (fields.length === 0) return toView(before);
     const protocol = body.protocol ?? before.protocol;
     if (protocol !== before.protocol) await requireNoGrants(store, before);
-    const updating = store.brokerProviders.update({
+    // A secret of one protocol means nothing to another.
+    const kept = protocol === before.protocol ? before.sealedSecret : undefined;
+    const { data, secret } = requireConfigData(protocol, body.config_data ?? before.configData, {
+      keepsSecrets: cipher !== undefined,
+      hasSecret: kept !== undefined,
+    });
+    const changed = {
       ...before,
       slug: body.slug ?? before.slug,
       displayName: body.display_name ?? before.displayName,
       protocol,
-      configData: requireConfigData(protocol, body.config_data ?? before.configData),
-    });
+      configData: data,
+      sealedSecret: await seal(cipher, before.id, secret ?? null),
+    };
+    const keepsSecret = secret === undefined && kept !== undefined;
+    const updating = store.brokerProviders.update(changed, { keepsSecret });
     const after = await orConflict(updating, slugTaken);
     if (!after) throw new ChangedMeanwhile('provider');
     const { id, slug } = after;
     record({
       action: 'broker_provider.patched',
       feed: { kind: 'provider', key: id },
-      details: { id, slug, fields: fields.join(','), before: toView(before), after: toView(after) },
+      details: {
+        ...{ id, slug, fields: fields.join(','), before: toView(before), after: toView(after) },
+        ...(secret === undefined ? {} : { client_secret: secret === null ? 'forgotten' : 'set' }),
+      },
     });
     etag(after.version);
     return toView(after);
@@ -102,14 +104,36 @@ export const requireProvider = async (
   return found;
 };
 
+type NewProvider = z.output<typeof CreateProvider>;
+
+/** @throws {DuplicateRow} when the slug is taken */
+export const insertProvider = async (
+  { cipher, store, now }: ProviderDeps & { store: Pick<Repositories, 'brokerProviders'>; now: Date },
+  { slug, display_name: displayName, protocol, config_data }: NewProvider,
+): Promise<BrokerProvider> => {
+  const id = uuidv7(now);
+  const { data, secret } = requireConfigData(protocol, config_data, { keepsSecrets: cipher !== undefined });
+  const sealedSecret = await seal(cipher, id, secret ?? null);
+  return await store.brokerProviders.insert({ id, slug, displayName, protocol, configData: data, sealedSecret });
+};
+
+export const creationOf = (created: BrokerProvider): Change => ({
+  action: 'broker_provider.created',
+  feed: { kind: 'provider', key: created.id },
+  details: { id: created.id, slug: created.slug, after: toView(created) },
+});
+
+/** Who a secret belongs to, for the cipher. */
+export const ownerOf = (id: string): string => `provider:${id}`;
+
+const seal = async (cipher: DataCipher | undefined, id: string, secret: string | null): Promise<Sealed | undefined> =>
+  secret === null || cipher === undefined ? undefined : await cipher.encrypt(ownerOf(id), Buffer.from(secret));
+
 /** @throws {Problem} `invalid_request` with everything that is wrong */
-export const requireConfigData = (
-  protocol: ProviderProtocol,
-  given: Record<string, unknown>,
-): Record<string, unknown> => {
-  const { data, problems } = readConfigData(protocol, given);
-  if (data) return data;
-  throw invalid(problems.map(({ path, message }) => `${['config_data', ...path].join('.')}: ${message}`));
+const requireConfigData = (protocol: ProviderProtocol, given: Record<string, unknown>, options: SecretOptions) => {
+  const read = readConfigData(protocol, given, options);
+  if (read.data) return read;
+  throw invalid(read.problems.map(({ path, message }) => `${['config_data', ...path].join('.')}: ${message}`));
 };
 
 type Found = Pick<Repositories, 'resources' | 'brokerGrants' | 'brokerProviders'>;
@@ -142,6 +166,7 @@ export const toView = (provider: BrokerProvider): z.output<typeof ProviderView> 
   display_name: provider.displayName,
   protocol: provider.protocol,
   config_data: provider.configData,
+  ...(provider.sealedSecret ? { has_client_secret: true } : {}),
   created_at: provider.createdAt.toISOString(),
   updated_at: provider.updatedAt.toISOString(),
 });

@@ -76,7 +76,8 @@ export const toPaged = <T>(
 export const totalOf = (rows: readonly Row[], page: { offset: number }): number | undefined =>
   rows[0] ? Number(rows[0].total) : page.offset === 0 ? 0 : undefined;
 
-const plannedByKey = 'set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off';
+/** Where no index fits a sequential scan then looks so dear that it would be compiled first, for most of a second. */
+const plannedByKey = 'set jit = off; set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off';
 
 /**
  * The pool. A caller never waits long: no connection or no answer within 900 ms is `StoreUnavailable`, which becomes 503

@@ -3,6 +3,7 @@
  * load balancer before the token pods. Everything a pod says to a service goes through a proxy of its own.
  */
 import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,8 +22,8 @@ export type ClusterOptions = {
   tokenPods: number;
   adminPods: number;
   random: Random;
-  /** The command line of this release. */
-  cli: string;
+  /** A checkout with its dependencies, whose programs run. */
+  release: string;
   /** Settings of every pod, by their environment name without `AUTHPLANE_`. */
   settings?: Record<string, string> | undefined;
   /** Whether pods are told where NATS is, where there is one. */
@@ -42,8 +43,8 @@ export type Cluster = {
   nats: Engine | undefined;
   /** The admin API at one pod. */
   admin(pod: Pod): AdminClient;
-  /** Another pod, not started yet, of this release or of that whose command line is named. */
-  addPod(role: Role, name: string, cli?: string): Promise<Pod>;
+  /** Another pod, not started yet, of this release or of the one in another checkout. */
+  addPod(role: Role, name: string, release?: string): Promise<Pod>;
   stop(options?: { keepLogs?: boolean }): Promise<void>;
 };
 
@@ -59,6 +60,15 @@ const roomySettings = {
   STORAGE_POSTGRES_MAX_CONNS: '10',
   STORAGE_POSTGRES_MIN_CONNS: '1',
   LOG_LEVEL: 'warn',
+  SERVER_DRAIN_DELAY: '1s', // ten times what the balancer takes to notice
+};
+
+/** One plane by itself, every other one as the container image runs it, by a release that has such a program. */
+const programOf = (release: string, role: Role, n: number): string[] => {
+  const service = join(release, 'services', role, 'src/main.ts');
+  return n % 2 === 1 && existsSync(service)
+    ? [service]
+    : [join(release, 'cli/bin/authserver.js'), 'serve', '--role', role];
 };
 
 /** Starts it all, and waits until every pod is ready. */
@@ -110,14 +120,16 @@ export const startCluster = async (options: ClusterOptions): Promise<Cluster> =>
     return network;
   };
 
-  const addPod = async (role: Role, name: string, cli = options.cli): Promise<Pod> => {
+  const addPod = async (role: Role, name: string, release = options.release): Promise<Pod> => {
     const [port = 0, internalPort = 0] = await freePorts(2);
     const network = await startNetwork();
+    const pods = role === 'token' ? tokenPods : adminPods;
+    const program = programOf(release, role, pods.length);
     const pod = new Pod({
-      ...{ name, role, directory, port, internalPort, network, cli },
+      ...{ name, role, directory, port, internalPort, network, program },
       settings: () => settingsFor(network),
     });
-    (role === 'token' ? tokenPods : adminPods).push(pod);
+    pods.push(pod);
     return pod;
   };
 

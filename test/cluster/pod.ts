@@ -21,8 +21,8 @@ export type PodOptions = {
   network: PodNetwork;
   /** Settings by their environment name without `AUTHPLANE_`, asked for anew at every start. */
   settings: () => Record<string, string>;
-  /** The command line of the release that it runs. */
-  cli: string;
+  /** What runs it: the arguments of Node. */
+  program: readonly string[];
 };
 
 const READY_TIMEOUT_MS = 60_000;
@@ -57,7 +57,7 @@ export class Pod {
 
   /** Starts the process without waiting for it. */
   launch(): void {
-    const { name, role, directory, port, internalPort, settings, cli } = this.#options;
+    const { name, role, directory, port, internalPort, settings, program } = this.#options;
     const all: Record<string, string> = {
       SERVER_ADDRESS: `127.0.0.1:${role === 'token' ? port : 1}`,
       SERVER_INTERNAL_ADDRESS: `127.0.0.1:${internalPort}`,
@@ -67,7 +67,7 @@ export class Pod {
     const named = Object.fromEntries(Object.entries(all).map(([setting, value]) => [`AUTHPLANE_${setting}`, value]));
     this.#process = startProcess({
       command: process.execPath,
-      args: ['--max-semi-space-size=8', cli, 'serve', '--role', role],
+      args: ['--max-semi-space-size=8', ...program],
       cwd: directory,
       logFile: join(directory, `${name}.log`),
       env: {

@@ -3,7 +3,7 @@
  * done when is decided by the seed; when exactly it happens is decided by the machine.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import { cliFile } from '../support/server-process.ts';
+import { root } from '../support/server-process.ts';
 import { checkConvergence } from './checks/convergence.ts';
 import { createKeyWatch } from './checks/key-watch.ts';
 import { checkFamilies, checkRows } from './checks/rows.ts';
@@ -58,7 +58,7 @@ export const runTrial = async (options: TrialOptions): Promise<Report> => {
   const seconds = () => (performance.now() - startedAt) / 1000;
 
   say(`starting ${options.tokenPods} token and ${options.adminPods} admin pods`);
-  const cluster = await startCluster({ ...options, random: random.fork('balancer'), cli: cliFile });
+  const cluster = await startCluster({ ...options, random: random.fork('balancer'), release: root });
   const faultsInjected: Record<string, number> = {};
   const over = new AbortController();
   const stalls = watchStalls(disturbances);

@@ -43,8 +43,8 @@ export type Cluster = {
   nats: Engine | undefined;
   /** The admin API at one pod. */
   admin(pod: Pod): AdminClient;
-  /** Another pod, not started yet, of this release or of the one in another checkout. */
-  addPod(role: Role, name: string, release?: string): Promise<Pod>;
+  /** What a pod runs from its next start on: the release in another checkout. */
+  setRelease(pod: Pod, release: string): void;
   stop(options?: { keepLogs?: boolean }): Promise<void>;
 };
 
@@ -120,17 +120,18 @@ export const startCluster = async (options: ClusterOptions): Promise<Cluster> =>
     return network;
   };
 
-  const addPod = async (role: Role, name: string, release = options.release): Promise<Pod> => {
+  const releases = new Map<string, string>();
+  const addPod = async (role: Role, name: string): Promise<void> => {
     const [port = 0, internalPort = 0] = await freePorts(2);
     const network = await startNetwork();
     const pods = role === 'token' ? tokenPods : adminPods;
-    const program = programOf(release, role, pods.length);
+    const n = pods.length;
+    const program = () => programOf(releases.get(name) ?? options.release, role, n);
     const pod = new Pod({
       ...{ name, role, directory, port, internalPort, network, program },
       settings: () => settingsFor(network),
     });
     pods.push(pod);
-    return pod;
   };
 
   const stop = async ({ keepLogs = false } = {}): Promise<void> => {
@@ -164,7 +165,7 @@ export const startCluster = async (options: ClusterOptions): Promise<Cluster> =>
     redis,
     nats: options.nats ? nats : undefined,
     admin: (pod) => createAdminClient({ transport: sendToAdmin(pod.url, adminKey) }),
-    addPod,
+    setRelease: (pod, release) => void releases.set(pod.name, release),
     stop,
   };
 };

@@ -21,8 +21,8 @@ export type PodOptions = {
   network: PodNetwork;
   /** Settings by their environment name without `AUTHPLANE_`, asked for anew at every start. */
   settings: () => Record<string, string>;
-  /** What runs it: the arguments of Node. */
-  program: readonly string[];
+  /** What runs it: the arguments of Node. Asked for anew at every start. */
+  program: () => readonly string[];
 };
 
 const READY_TIMEOUT_MS = 60_000;
@@ -67,7 +67,7 @@ export class Pod {
     const named = Object.fromEntries(Object.entries(all).map(([setting, value]) => [`AUTHPLANE_${setting}`, value]));
     this.#process = startProcess({
       command: process.execPath,
-      args: ['--max-semi-space-size=8', ...program],
+      args: ['--max-semi-space-size=8', ...program()],
       cwd: directory,
       logFile: join(directory, `${name}.log`),
       env: {

@@ -17,11 +17,20 @@ export type Report = {
 };
 
 /** The command that makes the same choices again. */
-export const repeatCommand = ({ seed, seconds, tokenPods, adminPods, actors, faults }: TrialOptions): string =>
+export const repeatCommand = ({
+  seed,
+  seconds,
+  tokenPods,
+  adminPods,
+  actors,
+  faults,
+  upgradeFrom,
+}: TrialOptions): string =>
   [
     'node test/cluster/run.ts',
     ...[`--seed ${seed}`, `--minutes ${seconds / 60}`, `--pods ${tokenPods}`, `--admins ${adminPods}`],
     `--actors ${actors}`,
+    ...(upgradeFrom ? [`--upgrade-from ${upgradeFrom}`] : []),
     ...(faults ? [`--faults ${faults.join(',')}`] : []),
   ].join(' ');
 

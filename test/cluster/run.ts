@@ -19,6 +19,7 @@ const { values } = parseArgs({
     rate: { type: 'string', default: '80' },
     faults: { type: 'string' },
     reconcile: { type: 'string', default: '1000' },
+    'upgrade-from': { type: 'string' },
     'no-nats': { type: 'boolean', default: false },
   },
 });
@@ -31,6 +32,7 @@ const report = await runTrial({
   actors: Number(values.actors),
   requestsPerSecond: Number(values.rate),
   faults: values.faults === undefined ? undefined : values.faults.split(',').filter((name) => name !== ''),
+  upgradeFrom: values['upgrade-from'],
   holdMs: [1_000, 8_000],
   pauseMs: [1_000, 8_000],
   reconcileMs: Number(values.reconcile),

@@ -14,12 +14,14 @@ import { injectFaults } from './faults/schedule.ts';
 import { createJudge, createPace } from './judge.ts';
 import { createLedger } from './ledger.ts';
 import { createRandom, type Random } from './random.ts';
+import { checkOut } from './releases.ts';
 import type { Report } from './report.ts';
 import { watchStalls } from './stalls.ts';
 import { createTally } from './tally.ts';
 import { runActors } from './traffic/actors.ts';
 import { inspectAt } from './traffic/introspection.ts';
 import { createPopulation } from './traffic/population.ts';
+import { upgrade } from './upgrade.ts';
 import { createViolations } from './violations.ts';
 import type { World } from './world.ts';
 
@@ -30,6 +32,8 @@ export type TrialOptions = {
   adminPods: number;
   actors: number;
   requestsPerSecond: number;
+  /** Instead of faults: from this earlier commit to the checkout, and back, and forward again. */
+  upgradeFrom?: string | undefined;
   /** Only these faults, in this order. */
   faults?: readonly string[] | undefined;
   holdMs: readonly [number, number];
@@ -57,8 +61,9 @@ export const runTrial = async (options: TrialOptions): Promise<Report> => {
   const startedAt = performance.now();
   const seconds = () => (performance.now() - startedAt) / 1000;
 
+  const from = options.upgradeFrom === undefined ? undefined : await checkOut(options.upgradeFrom);
   say(`starting ${options.tokenPods} token and ${options.adminPods} admin pods`);
-  const cluster = await startCluster({ ...options, random: random.fork('balancer'), release: root });
+  const cluster = await startCluster({ ...options, random: random.fork('balancer'), release: from ?? root });
   const faultsInjected: Record<string, number> = {};
   const over = new AbortController();
   const stalls = watchStalls(disturbances);
@@ -82,15 +87,17 @@ export const runTrial = async (options: TrialOptions): Promise<Report> => {
     const traffic = runActors(world, random.fork('actors'), options.actors);
     const verifying = keepVerifying(world, random.fork('verifying'));
     const time = new AbortController();
-    const faulting = injectFaults({ ...world, over: time.signal }, random.fork('faults'), {
-      only: options.faults,
-      holdMs: options.holdMs,
-      pauseMs: options.pauseMs,
-      onFault(name) {
-        faultsInjected[name] = (faultsInjected[name] ?? 0) + 1;
-        say(`${seconds().toFixed(1)} s: ${name}`);
-      },
-    });
+    const faulting = from
+      ? upgrade(world, { from, to: root }, (line) => say(`${seconds().toFixed(1)} s: ${line}`))
+      : injectFaults({ ...world, over: time.signal }, random.fork('faults'), {
+          only: options.faults,
+          holdMs: options.holdMs,
+          pauseMs: options.pauseMs,
+          onFault(name) {
+            faultsInjected[name] = (faultsInjected[name] ?? 0) + 1;
+            say(`${seconds().toFixed(1)} s: ${name}`);
+          },
+        });
     const timer = setTimeout(() => time.abort(), options.seconds * 1000);
     // Without faults there is still the traffic to watch.
     if (options.faults?.length === 0) await sleep(options.seconds * 1000);

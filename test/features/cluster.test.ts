@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { previousRelease } from '../cluster/releases.ts';
 import { renderReport } from '../cluster/report.ts';
 import { runTrial } from '../cluster/trial.ts';
 
@@ -14,6 +15,7 @@ test('several pods under faults: nothing is lost, honoured twice or accepted aft
     actors: 5,
     requestsPerSecond: 25,
     faults: [
+      'rolling-restart',
       'rotation-storm',
       'migration-ahead',
       'forged-notify',
@@ -34,3 +36,16 @@ test('several pods under faults: nothing is lost, honoured twice or accepted aft
   for (const invariant of ['revoked-stays-dead', 'one-successor', 'row-for-token', 'jwks-verifies'] as const)
     assert.ok(checks[invariant] > 10, `${invariant} was checked ${checks[invariant]} times`);
 });
+
+// There is nothing to upgrade from before the first release (docs/upgrades.md).
+const previous = await previousRelease();
+if (previous !== undefined)
+  test(`from ${previous} to this release and back, and nobody notices`, { timeout: 400_000 }, async (t) => {
+    const report = await runTrial({
+      ...{ seed, seconds: 0, tokenPods: 2, adminPods: 1, actors: 4, requestsPerSecond: 20 },
+      upgradeFrom: previous,
+      ...{ holdMs: [0, 0], pauseMs: [0, 0], reconcileMs: 1_000, nats: false },
+      say: (line) => t.diagnostic(line),
+    });
+    assert.deepEqual(report.violations.list, [], `\n${renderReport(report)}`);
+  });

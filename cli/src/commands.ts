@@ -4,6 +4,7 @@ import { adminCommands, operationsOf as operationsOfCommand } from './admin-comm
 import { adminKeyCommands } from './commands/admin/admin-key.ts';
 import { auditCommands } from './commands/admin/audit.ts';
 import { clientCommands } from './commands/admin/client.ts';
+import { cryptoCommands } from './commands/admin/crypto.ts';
 import { dcrCommands } from './commands/admin/dcr.ts';
 import { declarativeCommands } from './commands/admin/declarative.ts';
 import { frontingCommands } from './commands/admin/fronting.ts';
@@ -44,6 +45,7 @@ export const COMMANDS: Record<string, Command.Class> = adminCommands({
   ...resourcePolicyCommands,
   ...providerCommands,
   ...frontingCommands,
+  ...cryptoCommands,
   ...declarativeCommands,
   ...keyCommands,
   ...idpCommands,

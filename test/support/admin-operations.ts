@@ -14,6 +14,7 @@ import { decodeJwt, exportJWK, generateKeyPair } from 'jose';
 import type { z } from 'zod';
 import type { AuthServer, StartOptions } from './auth-server.ts';
 import { brokerGrant, github, newLink, newProvider } from './brokering.ts';
+import { masterKey, newMasterKey } from './master-key.ts';
 import { startMetadataHost } from './metadata-host.ts';
 
 /** What a call consists of, as the table types it: path parameters, query and body before they are parsed. */
@@ -46,7 +47,7 @@ type Examples = {
 };
 
 /** What the server has to be started with for all examples. */
-export const exampleServer = { admin: true } as const satisfies StartOptions;
+export const exampleServer: StartOptions = { admin: true, ...masterKey(newMasterKey()) };
 
 export const examples: Examples = {
   'client.list': () => ({ query: { limit: 10 } }),
@@ -213,6 +214,9 @@ export const examples: Examples = {
     const { keys } = await server.admin.key.list();
     return { params: { kid: keys.find(({ status }) => status === 'retiring')?.kid ?? '' }, body: { force: true } };
   },
+
+  'crypto.status': () => ({}),
+  'crypto.reencrypt': () => ({}),
 
   'dcr.get': () => ({}),
   'dcr.set': async (server) => {

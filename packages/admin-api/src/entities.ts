@@ -7,6 +7,7 @@ import { auditEntities } from './entities/audit.ts';
 import { brokeringEntities } from './entities/brokering.ts';
 import { clientEntities } from './entities/clients.ts';
 import { configurationEntities } from './entities/configuration.ts';
+import { cryptoEntities } from './entities/crypto.ts';
 import { federationEntities } from './entities/federation.ts';
 import { keyEntities } from './entities/keys.ts';
 import { registrationEntities } from './entities/registration.ts';
@@ -24,6 +25,7 @@ export const entities = {
   ...federationEntities,
   ...tokenEntities,
   ...keyEntities,
+  ...cryptoEntities,
   ...registrationEntities,
   ...adminKeyEntities,
   ...configurationEntities,

@@ -32,6 +32,8 @@ export type Operation = {
   bodyLimit?: number;
   /** It may take long, and says how far it is to a caller who accepts `application/x-ndjson`. */
   progress?: true;
+  /** It commits as it goes, so that it can be broken off and begun again; it is audited when it begins. */
+  inParts?: true;
   /** The member of the answer that is shown this once. */
   secret?: string;
 };

@@ -8,6 +8,7 @@ export * from './views/admin-key.ts';
 export * from './views/audit.ts';
 export * from './views/client.ts';
 export * from './views/configuration.ts';
+export * from './views/crypto.ts';
 export { Id } from './views/fields.ts';
 export * from './views/fronting.ts';
 export * from './views/grant.ts';

@@ -17,6 +17,7 @@ export * from './control/subject-mappings.ts';
 export * from './control/users.ts';
 export * from './control/xaa-policies.ts';
 export * from './db.ts';
+export * from './encrypted-columns.ts';
 export * from './errors.ts';
 export { gather } from './gather.ts';
 export * from './migrate.ts';

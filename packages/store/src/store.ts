@@ -19,6 +19,7 @@ import { subjectMappings } from './control/subject-mappings.ts';
 import { users } from './control/users.ts';
 import { xaaPolicies } from './control/xaa-policies.ts';
 import type { Database, Queryable } from './db.ts';
+import { encryptedValues } from './encrypted-columns.ts';
 import { gathered } from './gathered.ts';
 import { auditChain } from './runtime/audit-chain.ts';
 import { auditEvents } from './runtime/audit-events.ts';
@@ -46,6 +47,7 @@ export const repositories = (db: Queryable) => ({
   clientTombstones: clientTombstones(db),
   configurationOwners: configurationOwners(db),
   brokerProviders: brokerProviders(db),
+  encryptedValues: encryptedValues(db),
   frontingLinks: frontingLinks(db),
   initialAccessTokens: initialAccessTokens(db),
   repeatableRequests: repeatableRequests(db),

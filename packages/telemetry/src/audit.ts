@@ -66,6 +66,7 @@ export const auditActions = {
   'subject_mapping.created': 'An operator said which account a subject of an identity provider has.',
   'subject_mapping.updated': 'An operator gave a subject of an identity provider another account, or none.',
   'subject_mapping.deleted': 'An operator deleted the mapping of a subject, or its identity provider.',
+  'crypto.reencrypted': 'An operator began to have secrets encrypted anew, with the key in use.',
   'key.rotated': 'The signing key was rotated.',
   'key.retired': 'An operator ended a replaced signing key, and with it the tokens it signed.',
   'configuration.applied':

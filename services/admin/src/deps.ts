@@ -16,6 +16,7 @@ import { auditHandlers } from './handlers/audit.ts';
 import { clientActionHandlers } from './handlers/client-actions.ts';
 import { clientHandlers } from './handlers/clients.ts';
 import { configurationHandlers } from './handlers/configuration.ts';
+import { cryptoHandlers } from './handlers/crypto.ts';
 import { dcrHandlers } from './handlers/dcr.ts';
 import { onlyIf } from './handlers/feature.ts';
 import { frontingHandlers } from './handlers/fronting.ts';
@@ -82,7 +83,8 @@ export const createAdminPlane = (options: AdminPlaneOptions) => {
   });
   const idpKeys = createIdpKeys({ outbound });
 
-  const deps = { ...options, store, ping, idpKeys, outboundPolicy, startedAt: clock.now() };
+  const draining = options.draining ?? (() => false);
+  const deps = { ...options, draining, store, ping, idpKeys, outboundPolicy, startedAt: clock.now() };
   // Who asks.
   const failedKeys = createFailedKeys({
     ...{ store, clock, logger: options.logger, metrics },
@@ -109,6 +111,7 @@ export const createAdminPlane = (options: AdminPlaneOptions) => {
     token: tokenHandlers(deps),
     issuance: issuanceHandlers(),
     key: keyHandlers(deps),
+    crypto: cryptoHandlers(deps),
     dcr: dcrHandlers(deps),
     initialAccessToken: initialAccessTokenHandlers(),
     idp: onlyIf(config.xaa.enabled, 'xaa.enabled', idpHandlers(deps)),
@@ -122,7 +125,6 @@ export const createAdminPlane = (options: AdminPlaneOptions) => {
   const handlers: Handlers = { ...single, configuration: configurationHandlers({ store, kinds }) };
   metrics.activeClients.collectWith(() => store.clients.countActive());
   metrics.activeFamilies.collectWith(() => store.tokenFamilies.countLive(clock.now()));
-  const draining = options.draining ?? (() => false);
   const { feedStatus } = options;
   const own = [
     ...[databaseCheck(database), migrationsCheck(database), signingCheck(options.keyring)],

@@ -20,6 +20,7 @@ test('without a database whatever lives there is unhealthy, and the rest is not'
     config: loadConfig({ env: {} }).config,
     database,
     store: createStore(database),
+    cipher: undefined,
     keyStore: keyfileStore({ directory, algorithm: 'ES256', maxTokenLifetimeSeconds: 60 }),
     ping: () => database.query('ping', 'select 1'),
     logger: createLogger({ level: 'fatal', format: 'json', stdout: false }),

@@ -1,18 +1,21 @@
 /** Asks what this server depends on, each itself and all at once, for the page that tells an operator how it is. */
 import type { SystemStatus } from '@authserver/admin-api';
 import type { Config } from '@authserver/config';
+import type { DataCipher } from '@authserver/encryption';
 import { type KeyStore, rotationsUntil } from '@authserver/keys';
 import { pingRedis, redisSettings } from '@authserver/replay';
 import { type Database, pendingMigrations, type Repositories } from '@authserver/store';
 import type { Logger } from '@authserver/telemetry';
 import type { z } from 'zod';
+import { probeCipher } from './crypto/probe.ts';
 
 type Subsystem = z.output<typeof SystemStatus>['subsystems'][number];
 
 export type ProbeDeps = {
   config: Config;
   database: Database;
-  store: Pick<Repositories, 'changes'>;
+  store: Pick<Repositories, 'changes' | 'encryptedValues'>;
+  cipher: DataCipher | undefined;
   keyStore: KeyStore;
   ping: () => Promise<unknown>;
   logger: Logger;
@@ -25,7 +28,7 @@ const patienceMs = 3_000;
 type Finding = { detail?: string; wrong?: boolean };
 
 export const probeSubsystems = async (deps: ProbeDeps): Promise<Subsystem[]> => {
-  const { config, database, store, keyStore, ping, logger } = deps;
+  const { config, database, store, cipher, keyStore, ping, logger } = deps;
 
   /** Why it does not answer goes to the log, not to the caller. */
   const probe = async (
@@ -72,7 +75,9 @@ export const probeSubsystems = async (deps: ProbeDeps): Promise<Subsystem[]> => 
       if (nextProblem) logger.warn({ subsystem: 'signing', err: nextProblem }, 'the next signing key cannot be used');
       return { wrong: nextProblem !== undefined, detail: said.join('; ') };
     }),
-    { name: 'encryption', status: 'not_configured' } as const,
+    cipher === undefined
+      ? ({ name: 'encryption', status: 'not_configured' } as const)
+      : probe('encryption', cipher.backend, () => probeCipher(cipher, store)),
     ...(redis === undefined
       ? []
       : [

@@ -1,15 +1,14 @@
 import { open } from 'node:fs/promises';
-import type { OnProgress } from '@authserver/admin-api';
 import { Flags } from '@oclif/core';
-import { adminCommand, type Surroundings } from '../../admin-command.ts';
+import { adminCommand } from '../../admin-command.ts';
 import { confirm } from '../../confirm.ts';
 import { readDeclarations } from '../../declarative/read-declarations.ts';
 import { planLines, stepLines, sums } from '../../declarative/show-plan.ts';
 import { toYaml, writeFiles } from '../../declarative/write-files.ts';
 import { CommandFailure, exitCodes } from '../../failure.ts';
 import { forceFlag, present, yesFlag } from '../../flags.ts';
+import { follow } from '../../follow.ts';
 import { pairs } from '../../output.ts';
-import type { Progress } from '../../progress.ts';
 
 const ownerFlag = (description: string) =>
   Flags.string({ description, env: 'AUTHPLANE_CONFIGURATION_OWNER', helpValue: '<label>' });
@@ -36,18 +35,6 @@ const bodyOf = (configuration: object, { owner, prune, force, 'take-over': takeO
   ...present({ owner }),
   ...{ prune, force, take_over: takeOver },
 });
-
-/** A bar that begins when the server says how much there is. */
-const follow = (label: string, progress: Surroundings['progress']): { onProgress: OnProgress; done(): void } => {
-  let bar: Progress | undefined;
-  return {
-    onProgress({ done, total }) {
-      bar ??= progress({ label, total });
-      bar.set(done);
-    },
-    done: () => bar?.done(),
-  };
-};
 
 const exportCommand = adminCommand({
   summary: 'write down what is here as declarations, without secrets',

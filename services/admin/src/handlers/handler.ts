@@ -36,7 +36,7 @@ export type Change = {
 export type Call = {
   caller: Caller;
   now: Date;
-  /** For a change one transaction, which is committed when the handler has answered; for a look the pool. */
+  /** For a change one transaction, which is committed when the handler has answered; for a look, and in parts, the pool. */
   store: Repositories;
   /** The change will be undone. Only what is not in the database has to ask. */
   dryRun: boolean;

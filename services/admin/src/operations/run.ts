@@ -46,6 +46,7 @@ export type OperationRequest = {
 /** @throws {Problem} */
 export const runOperation = async (store: Store, request: OperationRequest): Promise<Answer> => {
   requireRole(request.caller, request.operation);
+  if (request.operation.inParts) return workInParts(store, request);
   return isChange(request.operation) ? change(store, request) : look(store, request);
 };
 
@@ -58,6 +59,13 @@ const requireRole = ({ role }: Caller, operation: Operation): void => {
 const look = async (store: Store, request: OperationRequest): Promise<Answer> => {
   const { answer, version } = await handleOn(store, request, { dryRun: false, changes: [], afterCommit: [] });
   return isKnownVersion(request.ifNoneMatch, version) ? { ...answer, status: 304, body: undefined } : answer;
+};
+
+/** Done again it does what is left, so a repetition is not the business of `Idempotency-Key`. */
+const workInParts = async (store: Store, request: OperationRequest): Promise<Answer> => {
+  const dryRun = request.query.dry_run === true;
+  const { answer } = await handleOn(store, request, { dryRun, changes: [], afterCommit: [] });
+  return dryRun ? withoutSecret(answer, request.operation) : answer;
 };
 
 /** Undoes a transaction whose answer is wanted all the same. */

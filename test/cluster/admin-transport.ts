@@ -11,7 +11,7 @@ const TIMEOUT_MS = 6_000;
 /** Sends a request to one admin pod and waits no longer than a person would. @throws {AnswerLost} */
 export const sendToAdmin =
   (url: string, key: string): AdminTransport =>
-  async ({ method, path, query, body, headers }) => {
+  async ({ method, path, query, body, headers, stream }) => {
     const search = query ? `?${new URLSearchParams(query)}` : '';
     try {
       const response = await fetch(`${url}${path}${search}`, {
@@ -24,6 +24,8 @@ export const sendToAdmin =
         ...(body === undefined ? {} : { body: JSON.stringify(body) }),
         signal: AbortSignal.timeout(TIMEOUT_MS),
       });
+      if (stream && response.ok && response.body)
+        return { status: response.status, body: undefined, chunks: response.body };
       const answer = await read(response);
       return { status: answer.status, headers: Object.fromEntries(answer.headers), body: answer.body };
     } catch (error) {

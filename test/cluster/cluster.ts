@@ -29,6 +29,8 @@ export type ClusterOptions = {
   /** Whether pods are told where NATS is, where there is one. */
   nats: boolean;
   reconcileMs: number;
+  /** Where the signing keys live. */
+  keyStore: 'keyfile' | 'postgres_key';
 };
 
 export type Cluster = {
@@ -83,6 +85,7 @@ export const startCluster = async (options: ClusterOptions): Promise<Cluster> =>
   ]);
   const balancer = await startBalancer({ port: balancerPort, random: options.random });
   const adminKey = `key_${randomBytes(32).toString('base64url')}`;
+  const masterKey = randomBytes(32).toString('hex');
   const secrets = {
     SESSION_SECRET: randomBytes(32).toString('base64url'),
     ADMIN_API_KEY: adminKey,
@@ -91,10 +94,20 @@ export const startCluster = async (options: ClusterOptions): Promise<Cluster> =>
   const tokenPods: Pod[] = [];
   const adminPods: Pod[] = [];
 
+  const keySettings: Record<string, string> =
+    options.keyStore === 'keyfile'
+      ? { SIGNING_KEY_PATH: join(directory, 'keys') }
+      : {
+          SIGNING_KEY_STORE: options.keyStore,
+          DATA_ENCRYPTION_DRIVER: 'aes_master',
+          DATA_ENCRYPTION_KEY_ENV: 'AUTHPLANE_MASTER_KEY',
+          MASTER_KEY: masterKey,
+        };
+
   const settingsFor = (network: PodNetwork): Record<string, string> => ({
     SERVER_ISSUER: balancer.url,
     SERVER_DATA_DIR: join(directory, 'data'),
-    SIGNING_KEY_PATH: join(directory, 'keys'),
+    ...keySettings,
     STORAGE_DRIVER: 'postgres',
     STORAGE_POSTGRES_DSN: postgres.dsn(network.postgres.port),
     CHANGES_RECONCILE_INTERVAL: `${options.reconcileMs}ms`,

@@ -6,6 +6,7 @@
  * One page of results; exit code 1 when an invariant was broken. See docs/cluster-harness.md.
  */
 import { parseArgs } from 'node:util';
+import { measurePropagation, renderPropagation } from './propagation.ts';
 import { renderReport } from './report.ts';
 import { runTrial } from './trial.ts';
 
@@ -19,25 +20,44 @@ const { values } = parseArgs({
     rate: { type: 'string', default: '80' },
     faults: { type: 'string' },
     reconcile: { type: 'string', default: '1000' },
+    'key-store': { type: 'string' },
+    propagation: { type: 'boolean', default: false },
+    rounds: { type: 'string', default: '20' },
     'upgrade-from': { type: 'string' },
     'no-nats': { type: 'boolean', default: false },
   },
 });
 
+// An earlier release may know keys in files alone.
+const keyStore: 'keyfile' | 'postgres_key' =
+  values['key-store'] === 'keyfile' || values['upgrade-from'] ? 'keyfile' : 'postgres_key';
+const seed = Number(values.seed ?? Date.now() % 1_000_000);
+const say = (line: string) => process.stderr.write(`${line}\n`);
+
+if (values.propagation) {
+  const options = {
+    ...{ seed, say, keyStore, rounds: Number(values.rounds) },
+    ...{ pods: Number(values.pods), reconcileMs: Number(values.reconcile) },
+  };
+  process.stdout.write(renderPropagation(await measurePropagation(options), options));
+  process.exit(0);
+}
+
 const report = await runTrial({
-  seed: Number(values.seed ?? Date.now() % 1_000_000),
+  seed,
   seconds: Number(values.minutes) * 60,
   tokenPods: Number(values.pods),
   adminPods: Number(values.admins),
   actors: Number(values.actors),
   requestsPerSecond: Number(values.rate),
   faults: values.faults === undefined ? undefined : values.faults.split(',').filter((name) => name !== ''),
+  keyStore,
   upgradeFrom: values['upgrade-from'],
   holdMs: [1_000, 8_000],
   pauseMs: [1_000, 8_000],
   reconcileMs: Number(values.reconcile),
   nats: !values['no-nats'],
-  say: (line) => process.stderr.write(`${line}\n`),
+  say,
 });
 process.stdout.write(renderReport(report));
 process.exit(report.violations.list.length > 0 ? 1 : 0);

@@ -4,6 +4,7 @@
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { root } from '../support/server-process.ts';
+import { checkAudit } from './checks/audit.ts';
 import { checkConvergence } from './checks/convergence.ts';
 import { createKeyWatch } from './checks/key-watch.ts';
 import { checkFamilies, checkRows } from './checks/rows.ts';
@@ -40,6 +41,7 @@ export type TrialOptions = {
   pauseMs: readonly [number, number];
   reconcileMs: number;
   nats: boolean;
+  keyStore: 'keyfile' | 'postgres_key';
   settings?: Record<string, string> | undefined;
   /** Told what goes on, line by line. */
   say: (line: string) => void;
@@ -119,6 +121,7 @@ export const runTrial = async (options: TrialOptions): Promise<Report> => {
       tokens.map(({ jti }) => jti),
     );
     await checkFamilies(last);
+    await checkAudit(last, random.fork('audit'));
     finished = true;
     return {
       ...{ options, seconds: seconds(), violations, tally, faults: faultsInjected, tokens: tokens.length },

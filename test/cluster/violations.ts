@@ -8,6 +8,7 @@ export const invariants = {
   'nothing-fails-in-peace': 'no request fails while nothing it needs is disturbed',
   'jwks-verifies': 'every token verifies with the JWKS of every pod, at once and a cache lifetime later',
   'pods-converge': 'every pod follows what was changed, in time',
+  'audit-holds': 'the audit trail is whole',
   'harness-understands': 'every answer is one that the harness has a meaning for',
 } as const;
 export type Invariant = keyof typeof invariants;

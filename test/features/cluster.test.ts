@@ -6,7 +6,9 @@ import { runTrial } from '../cluster/trial.ts';
 
 const seed = Number(process.env.CLUSTER_SEED ?? 20_260_728);
 
-test('several pods under faults: nothing is lost, honoured twice or accepted after its end', async (t) => {
+test('several pods under faults: nothing is lost, honoured twice or accepted after its end', {
+  timeout: 240_000,
+}, async (t) => {
   const report = await runTrial({
     seed,
     seconds: 45,
@@ -28,6 +30,7 @@ test('several pods under faults: nothing is lost, honoured twice or accepted aft
     pauseMs: [300, 1_000],
     reconcileMs: 1_000,
     nats: true,
+    keyStore: 'postgres_key',
     say: (line) => t.diagnostic(line),
   });
   assert.deepEqual(report.violations.list, [], `\n${renderReport(report)}`);
@@ -44,7 +47,7 @@ if (previous !== undefined)
     const report = await runTrial({
       ...{ seed, seconds: 0, tokenPods: 2, adminPods: 1, actors: 4, requestsPerSecond: 20 },
       upgradeFrom: previous,
-      ...{ holdMs: [0, 0], pauseMs: [0, 0], reconcileMs: 1_000, nats: false },
+      ...{ holdMs: [0, 0], pauseMs: [0, 0], reconcileMs: 1_000, nats: false, keyStore: 'keyfile' },
       say: (line) => t.diagnostic(line),
     });
     assert.deepEqual(report.violations.list, [], `\n${renderReport(report)}`);

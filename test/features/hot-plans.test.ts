@@ -11,7 +11,13 @@ import { recording } from '../support/explain.ts';
 const now = new Date();
 const { dsn, drop } = await createEmptyDatabase();
 await migrate(dsn);
-const database = openDatabase({ dsn, maxConnections: 1, applicationName: 'authserver test', byKey: true });
+const database = openDatabase({
+  dsn,
+  maxConnections: 1,
+  applicationName: 'authserver test',
+  byKey: true,
+  queryTimeoutMs: 60_000,
+});
 after(async () => {
   await database.end();
   await drop();

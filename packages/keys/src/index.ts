@@ -6,5 +6,6 @@ export { type KeyfileOptions, keyfileStore } from './keyfile.ts';
 export { createKeyring, type Keyring } from './keyring.ts';
 export * from './lifecycle.ts';
 export { localSigner } from './local-signer.ts';
+export { isSignedBy } from './local-verifier.ts';
 export { type PrivateKeyCipher, sealedKeys } from './sealed-keys.ts';
 export { type TableStoreOptions, tableKeyStore } from './table-store.ts';

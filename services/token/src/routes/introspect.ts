@@ -53,7 +53,7 @@ export const introspectRoute: FastifyPluginAsyncZod<IntrospectRouteDeps> = async
     reply.header('cache-control', 'no-store').header('pragma', 'no-cache');
 
     const now = clock.now();
-    const claims = await deps.verify(params.token, now);
+    const claims = deps.verify(params.token, now);
     const response = claims ? await accessToken(claims, caller) : await refreshToken(params.token, caller, now);
     metrics.introspections.inc({ active: response.active ? 'true' : 'false' });
     metrics.introspectionDuration.observe(reply.elapsedTime / 1000);

@@ -36,7 +36,7 @@ export const revokeRoute: FastifyPluginAsyncZod<RevokeRouteDeps> = async (app, d
       ({ action: 'token.revoked', at: now, clientId: client.clientId, details, ...origin(request) }) as const;
 
     // Judged as of its issue: a token that has expired may have descendants that have not.
-    const claims = await deps.verify(params.token, claimedIssueTime(params.token) ?? now);
+    const claims = deps.verify(params.token, claimedIssueTime(params.token) ?? now);
     if (claims) await revokeAccessToken(claims.jti, claims.client_id, claims.sub);
     else await revokeRefreshToken(params.token, client);
     return reply.header('cache-control', 'no-store').code(200).send();

@@ -9,7 +9,7 @@ export type LogOptions = { level: string; format: 'json' | 'text'; stdout: boole
  * the line itself, and a slow terminal or pipe never holds one up. What has gathered is written when the process ends,
  * unless it is killed.
  */
-const gathering = { minLength: 8 * 1024, periodicFlush: 100 };
+const gathering = { minLength: 32 * 1024, maxWrite: 64 * 1024, periodicFlush: 100 };
 
 /**
  * The process logger. Nothing secret is handed to it in the first place; the redaction list is the second fence, for
@@ -30,7 +30,20 @@ export const createErrorLogger = (): Logger => pino(settingsOf('info'), pino.des
 const settingsOf = (level: string, component?: string): pino.LoggerOptions => ({
   level,
   base: { service: 'authserver', ...(component ? { component } : {}) },
-  timestamp: pino.stdTimeFunctions.isoTime,
+  timestamp: isoTime,
   formatters: { level: (label) => ({ level: label }) },
   redact: { paths: ['headers', 'req', 'password', 'token', 'secret', 'authorization'], censor: '[redacted]' },
 });
+
+let latest = 0;
+let latestText = '';
+
+/** The time as pino writes it. Many lines have the same. */
+const isoTime = (): string => {
+  const now = Date.now();
+  if (now !== latest) {
+    latest = now;
+    latestText = `,"time":"${new Date(now).toISOString()}"`;
+  }
+  return latestText;
+};

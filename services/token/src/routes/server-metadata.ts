@@ -1,9 +1,11 @@
 import type { Keyring } from '@authserver/keys';
 import { type GrantType, serverMetadata } from '@authserver/oauth';
+import type { DcrMode } from '@authserver/store';
 import type { FastifyPluginAsync, FastifyReply } from 'fastify';
 import { supportedAcrs, supportedPrompts } from '../authorization/prompts.ts';
 import { responseModes } from '../authorization/response-mode.ts';
 import type { Lookups } from '../lookups.ts';
+import { oncePer } from './once-per.ts';
 
 export type ServerMetadataRouteDeps = {
   issuer: string;
@@ -17,35 +19,36 @@ export type ServerMetadataRouteDeps = {
   requirePushed: boolean;
 };
 
+const headers = { 'cache-control': 'public, max-age=300', 'content-type': 'application/json; charset=utf-8' };
+const noResources = { scopes: [] };
+
 /**
  * Authorization server metadata (RFC 8414 §3), at the OAuth and the OpenID Connect suffix, and inserted between host and
  * path where the issuer has a path. Answers without the database, from what was known last.
  */
 export const serverMetadataRoute: FastifyPluginAsync<ServerMetadataRouteDeps> = async (app, deps) => {
+  const write = oncePer((mode: DcrMode, scopes: readonly string[], signingAlgorithm: string) =>
+    JSON.stringify(
+      serverMetadata(deps.issuer, {
+        grantTypes: deps.enabledGrants,
+        registration: mode !== 'admin_only',
+        clientIdMetadataDocuments: deps.clientDocumentsEnabled && mode !== 'admin_only',
+        scopes,
+        dpop: deps.dpopEnabled,
+        signingAlgorithms: [signingAlgorithm],
+        requirePushed: deps.requirePushed,
+        acrs: supportedAcrs,
+        prompts: supportedPrompts,
+        responseModes,
+      }),
+    ),
+  );
   const document = async (reply: FastifyReply) => {
-    const [mode, catalog] = await Promise.all([
+    const [mode, { scopes }] = await Promise.all([
       deps.lookups.lastKnown.dcrMode().catch(() => 'admin_only' as const),
-      deps.lookups.lastKnown.resources().catch(() => ({ scopes: [] })),
+      deps.lookups.lastKnown.resources().catch(() => noResources),
     ]);
-    return reply
-      .header('cache-control', 'public, max-age=300')
-      .type('application/json')
-      .send(
-        JSON.stringify(
-          serverMetadata(deps.issuer, {
-            grantTypes: deps.enabledGrants,
-            registration: mode !== 'admin_only',
-            clientIdMetadataDocuments: deps.clientDocumentsEnabled && mode !== 'admin_only',
-            scopes: catalog.scopes,
-            dpop: deps.dpopEnabled,
-            signingAlgorithms: [deps.keyring.current().alg],
-            requirePushed: deps.requirePushed,
-            acrs: supportedAcrs,
-            prompts: supportedPrompts,
-            responseModes,
-          }),
-        ),
-      );
+    return reply.headers(headers).send(write(mode, scopes, deps.keyring.current().alg));
   };
   for (const suffix of ['oauth-authorization-server', 'openid-configuration']) {
     app.get(`/.well-known/${suffix}`, (_request, reply) => document(reply));

@@ -11,6 +11,7 @@ import { FormBody, readParams } from '../params.ts';
 import { resourceIdsOf } from '../targets.ts';
 import type { Clock } from '../time.ts';
 import { type TokenIssuer, TokenResponse } from '../tokens/issuer.ts';
+import { noteAttempt } from '../trace/facts.ts';
 import { onlyPost } from './methods.ts';
 
 export type TokenRouteDeps = {
@@ -31,7 +32,6 @@ export const tokenRoute: FastifyPluginAsyncZod<TokenRouteDeps> = async (app, dep
 
   app.post('/oauth/token', { schema }, async (request, reply) => {
     const params = readParams(request.body);
-    deps.clients.notePresented(request, params);
     try {
       const now = deps.clock.now();
       deps.proofs.offerNonce(request, reply, now);
@@ -44,10 +44,12 @@ export const tokenRoute: FastifyPluginAsyncZod<TokenRouteDeps> = async (app, dep
       await deps.proofRequirement.ofResources(resourceIdsOf(authorization), proof);
       const response = await deps.tokenIssuer.issue(authorization, proof, now);
       deps.clientUse.note(client, now);
+      noteAttempt(request, { clientId: client.clientId });
       deps.metrics.issuanceDuration.observe({ grant_type: authorization.grantType }, reply.elapsedTime / 1000);
       reply.header('cache-control', 'no-store').header('pragma', 'no-cache');
       return response;
     } catch (error) {
+      deps.clients.notePresented(request, params);
       countDenial(error, params.grant_type);
       throw error;
     }

@@ -10,16 +10,15 @@ export type AttemptFacts = {
   details?: Record<string, unknown> | undefined;
 };
 
-const facts = new WeakMap<FastifyRequest, AttemptFacts>();
+const attempt = Symbol('attempt');
+type Noted = FastifyRequest & { [attempt]?: AttemptFacts };
 
 /** Adds to what the flight recorder will know of this request. Never a secret, a code or a token. */
-export const noteAttempt = (request: FastifyRequest, more: AttemptFacts): void => {
-  const known = facts.get(request);
-  if (!known) {
-    facts.set(request, more); // the hot path: one note a request
-    return;
-  }
-  facts.set(request, { ...known, ...more, details: { ...known?.details, ...more.details } });
+export const noteAttempt = (request: Noted, more: AttemptFacts): void => {
+  const known = request[attempt];
+  request[attempt] = known ? { ...known, ...more, details: { ...known.details, ...more.details } } : more;
 };
 
-export const factsOf = (request: FastifyRequest): AttemptFacts => facts.get(request) ?? {};
+export const factsOf = (request: Noted): AttemptFacts => request[attempt] ?? nothing;
+
+const nothing: AttemptFacts = {};

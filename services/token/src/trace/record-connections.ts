@@ -35,8 +35,9 @@ export const recordConnections = (
   clock: Clock,
 ): void => {
   app.addHook('onResponse', (request, reply, done) => {
-    const event = toEvent(request, reply, clock.now());
-    if (event) recorder.record(event);
+    const step = stepOf(request.routeOptions.url ?? '');
+    if (step !== undefined && isWorthKeeping(step, request, reply))
+      recorder.record(request.ip, () => toEvent(step, request, reply, clock.now()));
     done();
   });
 };
@@ -44,13 +45,17 @@ export const recordConnections = (
 const stepOf = (url: string): string | undefined =>
   steps[url] ?? (url.startsWith('/.well-known/') && !url.endsWith('jwks.json') ? 'discovery' : undefined);
 
-const toEvent = (request: FastifyRequest, reply: FastifyReply, now: Date): ConnectionEvent | undefined => {
-  const step = stepOf(request.routeOptions.url ?? '');
-  if (step === undefined || request.method === 'OPTIONS') return undefined;
+const isRefused = (request: FastifyRequest, reply: FastifyReply): boolean =>
+  reply.statusCode >= 400 || factsOf(request).error !== undefined;
+
+const isWorthKeeping = (step: string, request: FastifyRequest, reply: FastifyReply): boolean => {
+  if (request.method === 'OPTIONS') return false;
+  if (factsOf(request).error === 'authorization_pending') return false; // a device that waits asks every five seconds
+  return step !== 'token' || isFirstToken(request.body) || isRefused(request, reply);
+};
+
+const toEvent = (step: string, request: FastifyRequest, reply: FastifyReply, now: Date): ConnectionEvent => {
   const facts = factsOf(request);
-  if (facts.error === 'authorization_pending') return undefined; // a device that waits asks every five seconds
-  const refused = facts.error !== undefined || reply.statusCode >= 400;
-  if (step === 'token' && !refused && !isFirstToken(request.body)) return undefined;
   const asked = askedFor(request.method === 'GET' ? request.query : request.body);
   return {
     id: uuidv7(now),
@@ -58,7 +63,7 @@ const toEvent = (request: FastifyRequest, reply: FastifyReply, now: Date): Conne
     reference: referenceOf(request.id),
     requestId: request.id,
     step,
-    outcome: reply.statusCode >= 500 ? 'failed' : refused ? 'refused' : 'ok',
+    outcome: reply.statusCode >= 500 ? 'failed' : isRefused(request, reply) ? 'refused' : 'ok',
     status: reply.statusCode,
     clientId: facts.clientId === undefined ? presented(request) : keep(facts.clientId),
     ip: request.ip,

@@ -3,8 +3,11 @@ import type { ConnectionEvent } from '@authserver/store';
 import { createBudget } from '../limits/budget.ts';
 
 export type FlightRecorder = {
-  /** Takes an event, or drops it when its address or this pod has written too many; never waits, never throws. */
-  record(event: ConnectionEvent): void;
+  /**
+   * Takes an event of a client address, or drops it when the address or this pod has written too many; never waits, never
+   * throws. What is dropped is not made.
+   */
+  record(ip: string, event: () => ConnectionEvent): void;
   /** Writes what is still in memory. */
   close(): Promise<void>;
 };
@@ -48,13 +51,10 @@ export const createFlightRecorder = ({ write, onDropped, flushAfterMs = 200 }: R
   };
 
   return {
-    record(event) {
+    record(ip, event) {
       const now = performance.now();
       const taken =
-        queue.length < longestQueue &&
-        addressBudget(addressKey(event.ip ?? ''), now) &&
-        podBudget('', now) &&
-        queue.push(event);
+        queue.length < longestQueue && addressBudget(addressKey(ip), now) && podBudget('', now) && queue.push(event());
       if (!taken) {
         onDropped(1);
         return;

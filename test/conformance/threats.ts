@@ -165,6 +165,7 @@ export const threatGroups: readonly ThreatGroup[] = [
     M06 NATS gone or partitioned
     M07 NATS spoofing and replay
     M09 a rotation that is cut off
+    M10 Vault gone or slow
     M15 Admin plane gone`,
   ),
 ];

@@ -4,13 +4,9 @@ import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { KeyStoreError, type KeyTable } from '@authserver/keys';
 import { repositories } from '@authserver/store';
-import { database, homeKinds, kidOf, later, masterKeys, start } from '../support/key-homes.ts';
+import { database, kidOf, later, masterKeys, postgresKey, start } from '../support/key-homes.ts';
 
-const startHome = () => {
-  const kind = homeKinds.find(({ name }) => name === 'postgres_key');
-  assert.ok(kind);
-  return kind.start();
-};
+const startHome = () => postgresKey.start();
 const rows = async () =>
   (await database.query('test_rows', 'select * from signing_keys order by kid')).rows as Record<string, unknown>[];
 const set = (column: string, kid: string, value: unknown) =>

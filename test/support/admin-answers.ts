@@ -15,6 +15,7 @@ const statuses = {
   unprocessable: 422,
   too_many_requests: 429,
   upstream_failed: 502,
+  unavailable: 503,
 } as const;
 
 /** Asserts a refusal of the admin API as it looks on the wire (RFC 9457), and returns its `detail`. */

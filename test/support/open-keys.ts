@@ -12,8 +12,9 @@ export const openKeys = async (
   options: { secrets?: Record<string, string>; monotonicMs?: () => number },
 ) => {
   const database = openDatabase({ dsn, maxConnections: 2, applicationName: 'authserver keys', queryTimeoutMs: 10_000 });
-  const { cipher, close } = await openDataCipher(config, options.secrets ?? {}, () => {});
-  const keyStore = openKeyStore({ config, database, cipher, mayCreate: true, clock });
+  const encryption = await openDataCipher(config, options.secrets ?? {}, () => {});
+  const { cipher } = encryption;
+  const { keyStore, close } = await openKeyStore({ config, database, cipher, mayCreate: true, clock });
   const { monotonicMs } = options;
   const keyring = createKeyring({ store: keyStore, clock, ...(monotonicMs && { monotonicMs }) });
   await keyring.reload();
@@ -23,6 +24,7 @@ export const openKeys = async (
     cipher,
     closeKeys: async () => {
       close();
+      encryption.close();
       await database.end();
     },
   };

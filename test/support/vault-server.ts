@@ -52,17 +52,27 @@ export type TestVault = {
 /** The real Vault that the environment names, or a server of our own for this test file. */
 export const openVault = async (): Promise<TestVault> => {
   const { TEST_VAULT_URL, TEST_VAULT_TOKEN } = process.env;
-  const vault =
-    TEST_VAULT_URL && TEST_VAULT_TOKEN
-      ? through(TEST_VAULT_URL, TEST_VAULT_TOKEN)
-      : await startVaultServer().then(({ address, rootToken, faults }) => through(address, rootToken, faults));
-  // Somebody may have done so before.
-  await vault.root('POST', 'sys/mounts/transit', { type: 'transit' }).catch(() => {});
-  await vault.root('POST', 'sys/auth/approle', { type: 'approle' }).catch(() => {});
+  if (!TEST_VAULT_URL || !TEST_VAULT_TOKEN) return openFaultyVault();
+  const vault = through(TEST_VAULT_URL, TEST_VAULT_TOKEN);
+  await mountEngines(vault);
   return vault;
 };
 
-const through = (address: string, rootToken: string, faults?: VaultFaults): TestVault => {
+/** A server of our own in any case, for tests of what happens when Vault is not well. */
+export const openFaultyVault = async (): Promise<TestVault & { faults: VaultFaults }> => {
+  const { address, rootToken, faults } = await startVaultServer();
+  const vault = { ...through(address, rootToken), faults };
+  await mountEngines(vault);
+  return vault;
+};
+
+const mountEngines = async (vault: TestVault): Promise<void> => {
+  // Somebody may have done so before.
+  await vault.root('POST', 'sys/mounts/transit', { type: 'transit' }).catch(() => {});
+  await vault.root('POST', 'sys/auth/approle', { type: 'approle' }).catch(() => {});
+};
+
+const through = (address: string, rootToken: string): TestVault => {
   const root = async (method: string, path: string, body?: Body): Promise<Body> => {
     const response = await fetch(`${address}/v1/${path}`, {
       method,
@@ -81,7 +91,6 @@ const through = (address: string, rootToken: string, faults?: VaultFaults): Test
   return {
     address,
     rootToken,
-    ...(faults === undefined ? {} : { faults }),
     root,
     async newToken(policy, options = {}) {
       const made = await root('POST', 'auth/token/create', { policies: [await newPolicy(policy)], ...options });

@@ -27,19 +27,24 @@ export const lookAtStoredKeys = async (config: Config, dsn: string, env: NodeJS.
   const database = openDatabase({
     ...{ dsn, maxConnections: 1, applicationName: 'authserver doctor', queryTimeoutMs: 5_000 },
   });
-  let close = () => {};
+  const opened: { close(): void }[] = [];
   try {
     const { signingKeys, settings } = repositories(database);
     if ((await signingKeys.list()).length === 0 && !(await settings.signingKeysExist()))
       return [warning('keys', 'there are no signing keys in the database yet', 'authserver serve makes them, once')];
-    const opened = await openDataCipher(config, env, () => {});
-    close = opened.close;
-    const store = openKeyStore({ config, database, cipher: opened.cipher, mayCreate: false });
-    return await judge(store, config.signing, 'see docs/signing-keys.md, and data_encryption in the configuration');
+    const encryption = await openDataCipher(config, env, () => {});
+    opened.push(encryption);
+    const keys = await openKeyStore({ config, database, cipher: encryption.cipher, mayCreate: false });
+    opened.push(keys);
+    return await judge(
+      keys.keyStore,
+      config.signing,
+      'see docs/signing-keys.md, and data_encryption in the configuration',
+    );
   } catch (error) {
     return [problem('keys', (error as Error).message, 'see signing.* and data_encryption.* in the configuration')];
   } finally {
-    close();
+    for (const one of opened) one.close();
     await database.end();
   }
 };

@@ -5,7 +5,7 @@ import { createKeyring, type Keyring, type KeyStore } from '@authserver/keys';
 import { type Database, ensurePartitions, migrate, openDatabase, repositories } from '@authserver/store';
 import { type OpenedCipher, openDataCipher } from './data-cipher.ts';
 import { readOrCreateSecret } from './generated-secrets.ts';
-import { openKeyStore } from './key-store.ts';
+import { type OpenedKeyStore, openKeyStore } from './key-store.ts';
 
 /** The database a process stands on. */
 export type OpenedDatabase = {
@@ -55,7 +55,9 @@ export const prepare = async (options: PrepareOptions): Promise<Prepared> => {
   const { config, database, env, progress = () => {}, warn = () => {}, adminRole, newSigningKeys = false } = options;
   let connection: Database | undefined;
   let opened: OpenedCipher | undefined;
+  let keys: OpenedKeyStore | undefined;
   const stop = async (): Promise<void> => {
+    keys?.close();
     opened?.close();
     await connection?.end();
     await database.stop();
@@ -76,15 +78,12 @@ export const prepare = async (options: PrepareOptions): Promise<Prepared> => {
     const { keyStore, dcrMode } = await keyDatabase.transaction(async (tx) => {
       await tx.query('prepare_lock', 'select pg_advisory_xact_lock(7237912384503)');
       const { settings } = repositories(tx);
-      const store = openKeyStore({
-        config,
-        database: keyDatabase,
-        cipher,
-        mayCreate: newSigningKeys || !(await settings.signingKeysExist()),
-      });
-      await store.load();
+      const mayCreate = newSigningKeys || !(await settings.signingKeysExist());
+      const openedKeys = await openKeyStore({ config, database: keyDatabase, cipher, mayCreate, warn });
+      keys = openedKeys;
+      await openedKeys.keyStore.load();
       await settings.noteSigningKeys();
-      return { keyStore: store, dcrMode: (await settings.dcrMode()) ?? config.dcr.mode };
+      return { keyStore: openedKeys.keyStore, dcrMode: (await settings.dcrMode()) ?? config.dcr.mode };
     });
     const keyring = createKeyring({ store: keyStore, clock: { now: () => new Date() } });
     await keyring.reload();

@@ -6,6 +6,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { type Config, drainTimes } from '@authserver/config';
 import { openWaitingRoom } from '@authserver/http';
+import { SigningUnavailable } from '@authserver/keys';
 import type { Logger, Metrics } from '@authserver/telemetry';
 import { listenersOf, type Roles } from './listeners.ts';
 import { type OpenedDatabase, type Prepared, prepare } from './prepare.ts';
@@ -109,8 +110,9 @@ const prepareInTime = async (
     return await untilAvailable(work, {
       signal: AbortSignal.any([signal, noRoom.signal]),
       onAway(error, retryMs) {
-        reason = 'the database is not available yet';
-        logger.warn({ reason: error.message, retry_ms: retryMs }, 'waiting for the database');
+        const missing = error instanceof SigningUnavailable ? 'home of the signing keys' : 'database';
+        reason = `the ${missing} is not available yet`;
+        logger.warn({ reason: error.message, retry_ms: retryMs }, `waiting for the ${missing}`);
       },
     });
   } catch (error) {

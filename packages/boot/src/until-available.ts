@@ -1,12 +1,14 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { SigningUnavailable } from '@authserver/keys';
 import { StoreUnavailable } from '@authserver/store';
 
 const firstPauseMs = 500;
 const longestPauseMs = 5_000;
 
 /**
- * Does `work`, and again for as long as the database cannot be reached, is starting, full or in the way of a migration. What
- * waiting does not mend is thrown at once: a wrong password, a database that does not exist, an edited migration.
+ * Does `work`, and again for as long as the database cannot be reached, is starting, full or in the way of a migration, or
+ * the home of the first keys does not answer. What waiting does not mend is thrown at once: a wrong password, a database
+ * that does not exist, an edited migration.
  *
  * @throws {AbortError} when `signal` says that nobody waits any more
  */
@@ -27,4 +29,6 @@ export const untilAvailable = async <T>(
 };
 
 const isAway = (error: unknown): boolean =>
-  error instanceof StoreUnavailable || (error instanceof Error && error.cause !== undefined && isAway(error.cause));
+  error instanceof StoreUnavailable ||
+  (error instanceof SigningUnavailable && error.failure === 'unreachable') ||
+  (error instanceof Error && error.cause !== undefined && isAway(error.cause));

@@ -6,11 +6,10 @@ import type { Config } from './schema.ts';
  * noted; these ask for it, and a server that came up without it would not be what the operator wrote down.
  */
 export function unavailableChoices(config: Config): Problem[] {
-  const { signing, observability, oidc } = config;
+  const { observability, oidc } = config;
   const { outputs } = observability.logging;
   const { provider } = observability.metrics;
   const asked: readonly (readonly [key: string, value: string, is: boolean])[] = [
-    ['signing.key_store', signing.key_store, signing.key_store === 'vault_transit'],
     ['oidc.enabled', 'login at an OpenID provider', oidc.enabled],
     ['observability.logging.outputs.otel', 'OTLP log output', outputs.otel],
     ['observability.metrics.provider', provider, provider === 'otel' || provider === 'both'],

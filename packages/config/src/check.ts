@@ -6,6 +6,7 @@ import { brokenProductionRules } from './production.ts';
 import { brokenRules } from './rules.ts';
 import { type Config, ConfigSchema } from './schema.ts';
 import { type Environment, namesAt, type Setting } from './settings.ts';
+import { brokenSigningRules } from './signing-rules.ts';
 import { nearest } from './suggest.ts';
 import { deleteAt, type Tree } from './tree.ts';
 
@@ -21,6 +22,7 @@ export function checkTree(
   const brokenByRule = (config: Config): Problem[] => [
     ...unavailableChoices(config),
     ...brokenRules(config),
+    ...brokenSigningRules(config),
     ...brokenEncryptionRules(config, env),
     ...brokenProductionRules(config, settings),
   ];

@@ -3,6 +3,7 @@ import { readNamedSecret } from './named-secret.ts';
 import type { Problem } from './problems.ts';
 import type { Config } from './schema.ts';
 import type { Environment } from './settings.ts';
+import { isUnprotected } from './vault-address.ts';
 
 type Section = Config['data_encryption'];
 
@@ -73,9 +74,7 @@ function* vaultRules(vault: Section['vault_transit_encrypt'], env: Environment):
   }
 }
 
-/** An agent on the same machine or in the same pod needs no TLS. */
 function* vaultExposure({ address }: Section['vault_transit_encrypt']): Iterable<Problem> {
-  const url = address === undefined ? undefined : new URL(address);
-  if (url?.protocol === 'http:' && !/^(localhost|127\.\d+\.\d+\.\d+|\[::1\])$/.test(url.hostname))
+  if (isUnprotected(address))
     yield { key: 'data_encryption.vault_transit_encrypt.address', message: 'must use https off localhost' };
 }

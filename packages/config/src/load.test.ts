@@ -232,7 +232,6 @@ test('no message repeats a configured value', () => {
 });
 
 const unavailable: [env: Record<string, string>, key: string][] = [
-  [{ AUTHPLANE_SIGNING_KEY_STORE: 'vault_transit' }, 'signing.key_store'],
   [{ AUTHPLANE_METRICS_PROVIDER: 'both' }, 'observability.metrics.provider'],
   [{ AUTHPLANE_OIDC_ENABLED: 'true' }, 'oidc.enabled'],
   [{ AUTHPLANE_TRACING_ENABLED: 'true' }, 'observability.tracing.enabled'],

@@ -11,7 +11,6 @@ export function brokenRules(config: Config): Problem[] {
     ...addressRules(config),
     ...drainRules(config),
     ...storageRules(config),
-    ...signingRules(config),
     ...redisRules(config),
     ...clientRules(config),
     ...dpopRules(config),
@@ -48,16 +47,6 @@ function* storageRules({ storage: { driver, postgres } }: Config): Iterable<Prob
   }
   if (postgres.min_conns > postgres.max_conns) {
     yield { key: 'storage.postgres.min_conns', message: 'must not be greater than storage.postgres.max_conns' };
-  }
-}
-
-function* signingRules({ signing, data_encryption }: Config): Iterable<Problem> {
-  if (signing.rotation_interval > 0 && signing.rotation_interval < 600) {
-    // A key is published for five minutes before it signs, so a shorter time could not be kept.
-    yield { key: 'signing.rotation_interval', message: 'must be 0 or at least 10m' };
-  }
-  if (signing.key_store === 'postgres_key' && data_encryption.driver === undefined) {
-    yield { key: 'data_encryption.driver', message: 'is required when signing.key_store is postgres_key' };
   }
 }
 

@@ -43,12 +43,12 @@ export class KeyInUseError extends Error {
 }
 
 /** Why no signature can be made just now; a later try may succeed. */
-export const signingFailures = ['unconfirmed', 'unreachable', 'overloaded'] as const;
+export const signingFailures = ['unconfirmed', 'unreachable', 'denied', 'refused'] as const;
 export type SigningFailure = (typeof signingFailures)[number];
 
 /**
- * No signature can be made just now, through no fault of whoever asks: the home of the key does not answer, too many wait
- * for it already, or we have not been able to make sure for too long that our key is still the one to sign with.
+ * No signature can be made just now, through no fault of whoever asks: the home of the key does not answer or says no, or we
+ * have not been able to make sure for too long that our key is still the one to sign with.
  */
 export class SigningUnavailable extends Error {
   override readonly name = 'SigningUnavailable';

@@ -9,3 +9,5 @@ export { localSigner } from './local-signer.ts';
 export { isSignedBy } from './local-verifier.ts';
 export { type PrivateKeyCipher, sealedKeys } from './sealed-keys.ts';
 export { type TableStoreOptions, tableKeyStore } from './table-store.ts';
+export { isVaultKid } from './transit-key.ts';
+export { type TransitOptions, transitKeys, withoutVault } from './vault-transit.ts';

@@ -12,8 +12,10 @@ export interface StoredKey {
 
 /** Where the private keys of a ring in the database are: in the table, encrypted, or with somebody who signs for us. */
 export interface KeyHome {
-  /** Makes a key. If its row never comes to be committed, nobody will ever use it. */
-  make(alg: SigningAlgorithm): Promise<NewKey>;
+  /**
+   * Makes a key whose `kid` is none of those in use. If its row never comes to be committed, nobody will ever use it.
+   */
+  make(alg: SigningAlgorithm, inUse: ReadonlySet<string>): Promise<NewKey>;
   /** What is there already when the table is still empty, newest first. Absent where that cannot be. */
   find?(alg: SigningAlgorithm): Promise<NewKey[]>;
   /**

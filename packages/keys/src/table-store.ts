@@ -112,9 +112,9 @@ export function tableKeyStore(options: TableStoreOptions): KeyStore {
       );
     const now = clock.now();
     const [latest, ...earlier] = (await home.find?.(algorithm)) ?? [];
-    const current = latest ?? (await home.make(algorithm));
+    const current = latest ?? (await home.make(algorithm, new Set()));
     await insert(table, current, newRecord(current, 'current', now));
-    const next = await home.make(algorithm);
+    const next = await home.make(algorithm, new Set([current, ...earlier].map(({ kid }) => kid)));
     await insert(table, next, newRecord(next, 'next', now));
     for (const key of earlier)
       await insert(table, key, retireRecord({ ...newRecord(key, 'current', now) }, now, options));
@@ -130,8 +130,10 @@ export function tableKeyStore(options: TableStoreOptions): KeyStore {
     for (const { kid } of dropped) await table.delete(kid);
     for (const record of kept.toSorted((a, b) => order(a) - order(b))) await table.move(record);
     const made: KeyRecord[] = [];
+    const inUse = new Set([...kept, ...dropped].map(({ kid }) => kid));
     for (const state of missing) {
-      const key = await home.make(algorithm);
+      const key = await home.make(algorithm, inUse);
+      inUse.add(key.kid);
       const record = newRecord(key, state, now);
       await insert(table, key, record);
       made.push(record);

@@ -1,6 +1,8 @@
 /** Keys of Vault's Transit engine: their names, their kinds, and their public parts as we publish them. */
 import { createPublicKey } from 'node:crypto';
 import type { JWK } from 'jose';
+import { KeyStoreError } from './errors.ts';
+import type { NewKey } from './key-home.ts';
 import { toPublicJwk } from './key-pair.ts';
 import type { PublicJwk, SigningAlgorithm } from './key-store.ts';
 
@@ -31,12 +33,38 @@ export const parseVaultKid = (kid: string): TransitVersion | undefined => {
 
 export const isVaultKid = (kid: string): boolean => parseVaultKid(kid) !== undefined;
 
-/**
- * The public part of a version as Vault shows it: PEM (SPKI), or for Ed25519 the 32 bytes in base64.
- *
- * @throws {Error} when it is no public key for `alg`
- */
-export async function readTransitPublicKey(kid: string, alg: SigningAlgorithm, shown: string): Promise<PublicJwk> {
+/** A Transit key as Vault shows it: its versions that may still be used, with their public parts. */
+export interface TransitKey {
+  readonly name: string;
+  readonly type: string;
+  readonly versions: readonly { version: number; publicKey: string }[];
+}
+
+/** Undefined for an answer that describes no key. */
+export function readTransitKey(name: string, answer: Record<string, unknown> | undefined): TransitKey | undefined {
+  if (typeof answer?.type !== 'string' || typeof answer.keys !== 'object' || answer.keys === null) return undefined;
+  const least = Math.max(Number(answer.min_decryption_version ?? 1), Number(answer.min_encryption_version ?? 0));
+  const versions = Object.entries(answer.keys)
+    .map(([version, shown]) => ({ version: Number(version), publicKey: String(shown?.public_key ?? '') }))
+    .filter(({ version }) => version >= least)
+    .sort((a, b) => b.version - a.version);
+  return { name, type: answer.type, versions };
+}
+
+/** The versions as keys of a ring, newest first. */
+export const versionsOf = ({ name, versions }: TransitKey, alg: SigningAlgorithm): Promise<NewKey[]> =>
+  Promise.all(
+    versions.map(async ({ version, publicKey }) => {
+      const kid = toVaultKid({ name, version });
+      const publicJwk = await readPublicKey(kid, alg, publicKey).catch(() => {
+        throw new KeyStoreError(`Vault shows no public key for ${kid} that fits ${alg}.`);
+      });
+      return { kid, alg, publicJwk };
+    }),
+  );
+
+/** PEM (SPKI), or for Ed25519 its 32 bytes in base64. */
+async function readPublicKey(kid: string, alg: SigningAlgorithm, shown: string): Promise<PublicJwk> {
   const jwk = alg === 'EdDSA' && !shown.includes('BEGIN') ? ed25519Jwk(shown) : pemJwk(shown);
   const read = await toPublicJwk(alg, jwk);
   createPublicKey({ key: read, format: 'jwk' });

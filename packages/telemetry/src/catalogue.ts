@@ -112,6 +112,11 @@ export const catalogue = {
     { reason: ['negative_cache', 'single_flight', 'capacity', 'host_budget'] },
   ),
   keyRotations: counter('authserver_key_rotation_total', 'Signing key rotations.', {}),
+  signingFailures: counter(
+    'authserver_signing_failures_total',
+    'Tokens that could not be signed: the key could not be confirmed in time, or its home is away, denies us or refuses.',
+    { reason: ['unconfirmed', 'unreachable', 'denied', 'refused'] },
+  ),
   keyRotationFailures: counter(
     'authserver_key_rotation_failures_total',
     'Automatic rotations that were due and did not succeed; they are tried again.',
@@ -158,6 +163,11 @@ export const catalogue = {
     outcome: ['success', 'invalid', 'failed'],
   }),
   introspectionDuration: histogram('authserver_introspection_duration_seconds', 'Introspection call latency.', {}),
+  remoteSigningDuration: histogram(
+    'authserver_remote_signing_duration_seconds',
+    'Signatures by a key that lives elsewhere (vault_transit), failures included.',
+    {},
+  ),
   keyReloadDuration: histogram('authserver_key_reload_duration_seconds', 'Reload of the signing keys.', {}),
   dbDuration: histogram(
     'authserver_db_operation_duration_seconds',

@@ -46,6 +46,7 @@ import type { Clock } from './time.ts';
 import { createTokenIssuer } from './tokens/issuer.ts';
 import { keepReloading } from './tokens/key-reload.ts';
 import { createReplays } from './tokens/replays.ts';
+import { createSigning } from './tokens/sign.ts';
 import { createOwnTokenVerifier } from './tokens/verify.ts';
 import { createFlightRecorder } from './trace/recorder.ts';
 
@@ -102,6 +103,7 @@ export const createTokenPlane = async (options: TokenPlaneOptions) => {
   const reloadKeys = keepReloading(keyring, logger);
   options.feed.subscribe('signing_key', reloadKeys);
   options.feed.onReset(reloadKeys);
+  const signJwt = createSigning({ keyring, metrics });
 
   // What is given, and for what.
   const replays = createReplays(store, repeats, metrics);
@@ -222,7 +224,8 @@ export const createTokenPlane = async (options: TokenPlaneOptions) => {
     dpopEnabled: config.dpop.enabled,
     proofs: createProofs({ issuer, settings: config.dpop, nonces, singleUse, metrics }),
     proofRequirement: createProofRequirement({ settings: config.dpop, lookups }),
-    tokenIssuer: createTokenIssuer({ issuer, keyring, metrics }),
+    tokenIssuer: createTokenIssuer({ issuer, signJwt, metrics }),
+    signJwt,
     verify: createOwnTokenVerifier({ issuer, keyring }),
 
     // Authorization requests.

@@ -20,7 +20,15 @@ export const signing = section({
   vault_transit: section({
     address: optionalText(httpUrl, 'url').describe('Vault address.').meta({ env: 'VAULT_ADDR' }),
     mount: text('transit').describe('Mount of the Transit engine.').meta({ env: 'VAULT_TRANSIT_MOUNT' }),
-    key_name: text('authserver-signing').describe('Name of the Transit key.').meta({ env: 'VAULT_TRANSIT_KEY_NAME' }),
+    key_name: text('authserver-signing')
+      .describe(
+        'Name of the Transit key, made when it is missing; of another algorithm than its own is `<key_name>-rs256` and so on.',
+      )
+      .meta({ env: 'VAULT_TRANSIT_KEY_NAME' }),
+    namespace: optionalText().describe('Namespace of Vault Enterprise or OpenBao.').meta({ env: 'VAULT_NAMESPACE' }),
+    ca_path: optionalText()
+      .describe('PEM file of the authorities to trust, instead of those of Node.')
+      .meta({ env: 'VAULT_CA_PATH' }),
     timeout: duration('10s', { min: '1ms' }).describe('Time a call to Vault may take.').meta({ env: 'VAULT_TIMEOUT' }),
     token: secret().describe('Vault token; either this or `approle`.').meta({ env: 'VAULT_TOKEN' }),
     approle: section({
@@ -30,5 +38,5 @@ export const signing = section({
         .meta({ env: 'VAULT_APPROLE_SECRET_ID' }),
       mount: text('approle').describe('Mount of the AppRole method.').meta({ env: 'VAULT_APPROLE_MOUNT' }),
     }),
-  }).meta({ reserved: true }),
+  }),
 });

@@ -1,5 +1,4 @@
 import { addressKey, asksFor } from '@authserver/http';
-import type { Keyring } from '@authserver/keys';
 import { invalidClient, invalidRequest } from '@authserver/oauth';
 import type { Client, Store } from '@authserver/store';
 import type { Metrics } from '@authserver/telemetry';
@@ -14,6 +13,7 @@ import { tokenHash } from '../secrets.ts';
 import type { Clock } from '../time.ts';
 import { numericDate } from '../tokens/claims.ts';
 import { describeAccessToken, describeRefreshToken, IntrospectionResponse, inactive } from '../tokens/introspection.ts';
+import type { SignJwt } from '../tokens/sign.ts';
 import type { OwnClaims, OwnTokenVerifier } from '../tokens/verify.ts';
 import { onlyPost } from './methods.ts';
 
@@ -23,7 +23,7 @@ export type IntrospectRouteDeps = {
   store: Store;
   repeats: AuditRepeats;
   verify: OwnTokenVerifier;
-  keyring: Pick<Keyring, 'signJwt'>;
+  signJwt: SignJwt;
   issuer: string;
   clock: Clock;
   metrics: Metrics;
@@ -112,7 +112,7 @@ export const introspectRoute: FastifyPluginAsyncZod<IntrospectRouteDeps> = async
 
   /** RFC 9701 §5. `aud` is the caller, and no `sub` or `exp` stands outside, so that nobody takes it for an access token. */
   const signed = async (response: IntrospectionResponse, caller: Client, now: Date): Promise<string> =>
-    deps.keyring.signJwt(
+    deps.signJwt(
       JSON.stringify({
         iss: deps.issuer,
         aud: caller.clientId,

@@ -1,4 +1,3 @@
-import type { Keyring } from '@authserver/keys';
 import { formatScope } from '@authserver/oauth';
 import { type Issuance, uuidv7 } from '@authserver/store';
 import type { Metrics } from '@authserver/telemetry';
@@ -7,6 +6,7 @@ import type { Proof } from '../dpop/proof.ts';
 import { after } from '../time.ts';
 import type { Authorization } from './authorization.ts';
 import { accessTokenClaims } from './claims.ts';
+import type { SignJwt } from './sign.ts';
 
 /** RFC 6749 §5.1 */
 export const TokenResponse = z.object({
@@ -30,10 +30,10 @@ export type TokenIssuer = {
  * may come back with it. The answer leaves only after the row is committed: there is no token without its issuance. A
  * token whose commit fails is thrown away.
  */
-export const createTokenIssuer = (deps: { issuer: string; keyring: Keyring; metrics: Metrics }): TokenIssuer => ({
+export const createTokenIssuer = (deps: { issuer: string; signJwt: SignJwt; metrics: Metrics }): TokenIssuer => ({
   async issue(authorization, proof, now) {
     const issuance = toIssuance(authorization, proof, now);
-    const accessToken = await deps.keyring.signJwt(accessTokenClaims(deps.issuer, issuance, authorization));
+    const accessToken = await deps.signJwt(accessTokenClaims(deps.issuer, issuance, authorization));
     if (proof) await proof.claim();
     await authorization.commit(issuance);
 

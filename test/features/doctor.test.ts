@@ -93,6 +93,26 @@ test('keys in the database are opened; a wrong master key and a waiting algorith
   );
 });
 
+test('the key that encrypts is tried on what is there; another key, and one that waits, are told', async () => {
+  const encryption = { driver: 'aes_master', aes_master: { key_env: 'MASTER_KEY' } };
+  const plain = await stored.configFile({ data_encryption: encryption });
+  const rotating = await stored.configFile({
+    data_encryption: { ...encryption, aes_master: { key_env: 'NEW_KEY', old_key_env: 'MASTER_KEY' } },
+  });
+  const look = async (config: string, env: Record<string, string>) => {
+    const { stdout } = await runCli(['doctor', '--config', config, '--json'], { env });
+    const { findings } = JSON.parse(stdout) as { findings: Finding[] };
+    return findings.filter(({ side }) => side === 'encryption').map(({ status, detail }) => `${status} ${detail}`);
+  };
+  assert.deepEqual(await look(plain, masterKey), ['ok aes_master encrypts, and opens what is there']);
+  assert.deepEqual(await look(rotating, { ...masterKey, NEW_KEY: 'cd'.repeat(32) }), [
+    'ok aes_master encrypts, and opens what is there',
+    'warning values of another key wait for admin crypto reencrypt',
+  ]);
+  const [lost] = await look(plain, { MASTER_KEY: 'ef'.repeat(32) });
+  assert.match(String(lost), /^problem no configured key opens what is kept for signing-key:/);
+});
+
 test('an MCP server that names our issuer: every client gets to the sign-in page', async () => {
   const origin = await startHost({ '/mcp': challenge(), '/.well-known/oauth-protected-resource/mcp': metadata });
   const { findings } = await examine('--mcp-server', `${origin}/mcp`);

@@ -10,8 +10,8 @@ const marks = { ok: 'ok     ', warning: 'warning', problem: 'PROBLEM' };
 export class Doctor extends CliCommand {
   static override summary = 'look for what keeps this server from working, or a client from getting in';
   static override description =
-    `Without addresses it looks at this server: configuration, database, migrations, signing keys, clocks,
-Redis, NATS, and what clients find at its issuer. With --issuer or --mcp-server it looks at those, whoever made them,
+    `Without addresses it looks at this server: configuration, database, migrations, signing keys,
+data encryption, clocks, Redis, NATS, and what clients find at its issuer. With --issuer or --mcp-server it looks at those, whoever made them,
 and takes the first steps of Claude, ChatGPT, Cursor, VS Code and the MCP Inspector there. Each line names the
 side that has to do something. Nothing is registered, changed or signed in. Exit code 1 when there is a problem.`;
   static override examples = [

@@ -3,6 +3,7 @@ export type Side =
   | 'configuration'
   | 'database'
   | 'keys'
+  | 'encryption'
   | 'Redis'
   | 'NATS'
   | 'network'

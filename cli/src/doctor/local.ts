@@ -1,6 +1,7 @@
 /** What this machine's server stands on: its configuration, its database, its keys, Redis, and the clocks. */
 import { existsSync } from 'node:fs';
 import type { Config } from '@authserver/config';
+import { lookAtEncryption } from './encryption.ts';
 import { type Finding, ok, problem, warning } from './finding.ts';
 import { lookAtKeyFiles, lookAtStoredKeys } from './keys.ts';
 import { lookAtNats } from './nats.ts';
@@ -54,6 +55,7 @@ const lookAtDatabase = async (config: Config, env: NodeJS.ProcessEnv): Promise<F
         ...(pending.length === 0 && config.signing.key_store !== 'keyfile'
           ? await lookAtStoredKeys(config, database.dsn, env)
           : []),
+        ...(pending.length === 0 ? await lookAtEncryption(config, database.dsn, env) : []),
       ];
     } finally {
       await database.stop();

@@ -4,5 +4,6 @@ export * from './data-cipher.ts';
 export * from './key-store.ts';
 export * from './notes.ts';
 export * from './prepare.ts';
+export * from './probe-cipher.ts';
 export * from './run-process.ts';
 export * from './run-service.ts';

@@ -1,5 +1,6 @@
 /** Asks what this server depends on, each itself and all at once, for the page that tells an operator how it is. */
 import type { SystemStatus } from '@authserver/admin-api';
+import { probeCipher } from '@authserver/boot';
 import type { Config } from '@authserver/config';
 import type { DataCipher } from '@authserver/encryption';
 import { type KeyStore, rotationsUntil } from '@authserver/keys';
@@ -7,7 +8,6 @@ import { pingRedis, redisSettings } from '@authserver/replay';
 import { type Database, pendingMigrations, type Repositories } from '@authserver/store';
 import type { Logger } from '@authserver/telemetry';
 import type { z } from 'zod';
-import { probeCipher } from './crypto/probe.ts';
 
 type Subsystem = z.output<typeof SystemStatus>['subsystems'][number];
 

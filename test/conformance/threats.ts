@@ -161,6 +161,8 @@ export const threatGroups: readonly ThreatGroup[] = [
     'Faults',
     `
     M01 PostgreSQL gone
+    M02 a failure between the consume and the answer
+    M03 PostgreSQL slow
     M04 Redis gone
     M06 NATS gone or partitioned
     M07 NATS spoofing and replay

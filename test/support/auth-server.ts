@@ -62,7 +62,7 @@ export class AuthServer {
   readonly dsn: string;
   readonly store: Store;
   readonly #database: Database;
-  readonly #stopped = new Set<Pod>();
+  readonly #stopped = new Set<Pod | AdminPlane>();
   /** The control planes, of which `admin` and `adminRequest` ask the first. */
   readonly admins: readonly AdminPlane[];
 
@@ -265,8 +265,14 @@ export class AuthServer {
     await pod.service.close();
   }
 
+  /** No control plane any more. */
+  async stopAdmins(): Promise<void> {
+    for (const plane of this.admins) this.#stopped.add(plane);
+    await Promise.all(this.admins.map(({ service }) => service.close()));
+  }
+
   async close(): Promise<void> {
-    const running = [...this.pods.filter((pod) => !this.#stopped.has(pod)), ...this.admins];
+    const running = [...this.pods, ...this.admins].filter((plane) => !this.#stopped.has(plane));
     await Promise.all(running.map(({ service }) => service.close()));
     await this.#database.end();
   }

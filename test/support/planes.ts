@@ -22,6 +22,8 @@ export type StartOptions = {
   admin?: boolean | number;
   /** Another way for the data plane to the same database, such as a proxy that can be cut. */
   databaseThrough?: (dsn: string) => Promise<string>;
+  /** The same for the first pod alone. */
+  firstThrough?: (dsn: string) => Promise<string>;
   /** What the names of other hosts lead to; nothing leads anywhere else. */
   hosts?: (name: string) => readonly string[];
   /** Mean time between two rounds of deleting what is over. */
@@ -97,14 +99,16 @@ export const startAdmin = async (
 /** Pods of the data plane as processes of their own would be. */
 export const startPods = async (
   options: StartOptions,
-  dsn: string,
+  sharedDsn: string,
   directory: string,
   clock: TestClock,
 ): Promise<Pod[]> => {
   const ports = await freePorts(options.pods ?? 1);
   const issuer = `http://localhost:${ports[0]}${options.issuerPath ?? ''}`;
+  const firstDsn = (await options.firstThrough?.(sharedDsn)) ?? sharedDsn;
   return Promise.all(
     ports.map(async (port, index) => {
+      const dsn = index === 0 ? firstDsn : sharedDsn;
       const own = wrongClock(clock, options.wrongBy?.[index]);
       const settings = {
         SERVER_ISSUER: issuer,

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { SigningUnavailable } from '@authserver/keys';
-import { StoreUnavailable } from '@authserver/store';
+import { StoreRefused, StoreUnavailable } from '@authserver/store';
 
 const firstPauseMs = 500;
 const longestPauseMs = 5_000;
@@ -29,6 +29,6 @@ export const untilAvailable = async <T>(
 };
 
 const isAway = (error: unknown): boolean =>
-  error instanceof StoreUnavailable ||
+  (error instanceof StoreUnavailable && !(error instanceof StoreRefused)) ||
   (error instanceof SigningUnavailable && error.failure === 'unreachable') ||
   (error instanceof Error && error.cause !== undefined && isAway(error.cause));

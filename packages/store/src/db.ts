@@ -79,22 +79,26 @@ export const totalOf = (rows: readonly Row[], page: { offset: number }): number 
 /** Where no index fits a sequential scan then looks so dear that it would be compiled first, for most of a second. */
 const plannedByKey = 'set jit = off; set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off';
 
+/** Longest wait for a connection, in milliseconds: a free one of the pool, or a new one. */
+const connectMs = 900;
+
 /**
- * The pool. A caller never waits long: no connection or no answer within 900 ms is `StoreUnavailable`, which becomes 503
- * with `Retry-After`. The connection that did not answer is thrown away.
+ * The pool. A caller never waits long: no connection or no answer within 900 ms, both together, is `StoreUnavailable`,
+ * which becomes 503 with `Retry-After`. The connection that did not answer is thrown away.
  */
 export const openDatabase = (options: DatabaseOptions): Database => {
+  const answerMs = options.queryTimeoutMs ?? 900;
   const pool = new pg.Pool({
     connectionString: options.dsn,
     max: options.maxConnections,
     min: options.minConnections ?? 0,
     idleTimeoutMillis: (options.idleTimeoutSeconds ?? 1800) * 1000,
     maxLifetimeSeconds: options.maxLifetimeSeconds ?? 3600,
-    connectionTimeoutMillis: 900,
+    connectionTimeoutMillis: connectMs,
     application_name: options.applicationName,
     // The server gives up on its own as well, so that a statement nobody waits for does not go on.
-    statement_timeout: options.queryTimeoutMs ?? 900,
-    query_timeout: options.queryTimeoutMs ?? 900,
+    statement_timeout: answerMs,
+    query_timeout: answerMs,
     // A process cut off in the middle of a transaction must not keep its locks until TCP gives up.
     idle_in_transaction_session_timeout: Math.max(3_000, (options.queryTimeoutMs ?? 0) * 2),
     keepAlive: true,
@@ -116,6 +120,39 @@ export const openDatabase = (options: DatabaseOptions): Database => {
     }
   };
 
+  /** The pool reckons the wait for its turn and the wait for the server apart; a caller waits for both. */
+  const connect = async (): Promise<pg.PoolClient> => {
+    if (pool.idleCount > pool.waitingCount) return pool.connect();
+    const { promise: tooLate, reject } = Promise.withResolvers<never>();
+    const timer = setTimeout(() => reject(new Error('timeout exceeded when trying to connect')), connectMs);
+    const connecting = pool.connect();
+    try {
+      return await Promise.race([connecting, tooLate]);
+    } catch (error) {
+      connecting.then((late) => late.release()).catch(() => {});
+      throw error;
+    } finally {
+      clearTimeout(timer);
+    }
+  };
+
+  /** One statement on whichever connection is free, which is given back. */
+  const runAlone = async (config: pg.QueryConfig): Promise<pg.QueryResult> => {
+    const start = performance.now();
+    const connection = await connect();
+    const waitedMs = performance.now() - start;
+    let broken: Error | undefined;
+    try {
+      const limit = waitedMs < 50 ? {} : { query_timeout: Math.max(100, answerMs - waitedMs) };
+      return await connection.query({ ...config, ...limit });
+    } catch (error) {
+      if (toStoreError(error) instanceof StoreUnavailable) broken = error as Error;
+      throw error;
+    } finally {
+      connection.release(broken);
+    }
+  };
+
   const on = (runner: { query: (config: pg.QueryConfig) => Promise<pg.QueryResult> }): Queryable => ({
     query: <R extends Row>(
       operation: string,
@@ -131,20 +168,24 @@ export const openDatabase = (options: DatabaseOptions): Database => {
   });
 
   return {
-    ...on(pool),
+    ...on({ query: runAlone }),
     async transaction(work) {
-      const connection = await timed('connect', () => pool.connect());
+      const connection = await timed('connect', connect);
       let broken: Error | undefined;
       try {
         await timed('begin', () => connection.query('begin isolation level read committed'));
         const result = await work(on(connection));
-        await timed('commit', () => connection.query('commit'));
+        const { command } = await timed('commit', () => connection.query('commit'));
+        // What `work` caught may have ended the transaction, and PostgreSQL then answers a commit with a rollback.
+        if (command !== 'COMMIT') throw new Error('the transaction had failed before it was committed');
         return result;
       } catch (error) {
-        await connection.query('rollback').catch((cause: Error) => {
-          broken = cause;
-        });
-        if (error instanceof StoreUnavailable) broken ??= error;
+        // On a connection that does not answer nobody waits for one more: the server rolls back when it is gone.
+        if (error instanceof StoreUnavailable) broken = error;
+        else
+          await connection.query('rollback').catch((cause: Error) => {
+            broken = cause;
+          });
         throw error;
       } finally {
         connection.release(broken);

@@ -19,12 +19,34 @@ test('a database that is away, starting, stopping or full is StoreUnavailable, w
     '57014', // statement timeout
     '55P03', // lock not available
     '25006', // read-only: a standby after a failover
+    '28P01', // the password was changed
+    '28000', // pg_hba.conf was changed
+    '3D000', // the database is being restored
+    '58030', // I/O error
+    '53100', // disk full
+    'XX001', // data corrupted
+    '26000', // a pooler gave the session to somebody else
+    'ENOENT', // the socket of a server that stopped
+    'ENETDOWN',
+    'CERT_HAS_EXPIRED',
+    'DEPTH_ZERO_SELF_SIGNED_CERT',
+    'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
   ]) {
     const error = coded(code);
     const mapped = toStoreError(error);
     assert.ok(mapped instanceof StoreUnavailable, code);
     assert.equal(mapped.cause, error);
   }
+});
+
+test('a plan that a migration made stale is made again, any other lack of a feature is ours', () => {
+  assert.ok(toStoreError(coded('0A000', 'cached plan must not change result type')) instanceof StoreUnavailable);
+  assert.ok(!(toStoreError(coded('0A000', 'cannot do that')) instanceof StoreUnavailable));
+});
+
+test('what is told of an outage is its code, and never what the server said', () => {
+  assert.match((toStoreError(coded('28P01', 'password authentication failed for "x"')) as Error).message, /\(28P01\)$/);
+  assert.match((toStoreError(new Error('Query read timeout')) as Error).message, /\(Query read timeout\)$/);
 });
 
 test('an error of the driver without a code is told by its text', () => {

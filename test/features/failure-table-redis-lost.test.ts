@@ -1,3 +1,7 @@
+/**
+ * Redis is lost. Only what needs a replay check is refused, with 503; limits go on with a budget of the pod's own, never
+ * without one; sign-ins are counted in PostgreSQL. `shared-state-redis-faults.test.ts` has the other ways in which it can fail.
+ */
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { inspect } from 'node:util';

@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { openSync, readFileSync } from 'node:fs';
+import { existsSync, openSync, readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -61,10 +61,19 @@ const answers = async (url: string): Promise<boolean> => {
 
 /** Seconds a process has computed, all its threads, in user mode and in the kernel (proc(5)). */
 export const cpuSeconds = (pid: number): number => {
-  const [, fields = ''] = proc(pid, 'stat').split(/\) (?=[A-Z] )/);
-  const [utime, stime] = fields.split(' ').slice(11, 13).map(Number);
+  const [utime, stime] = statFields(pid).slice(11, 13).map(Number);
   return ((utime ?? Number.NaN) + (stime ?? Number.NaN)) / ticksPerSecond;
 };
+
+/** From the state on: what stands before is a name in parentheses, with whatever is in it. */
+const statFields = (pid: number): string[] => (proc(pid, 'stat').split(/\) (?=[A-Z] )/)[1] ?? '').split(' ');
+
+/** The same of a process and its children, such as PostgreSQL's, one for each connection. */
+export const familyCpuSeconds = (parent: number): number =>
+  (existsSync('/proc') ? readdirSync('/proc') : [])
+    .map(Number)
+    .filter((pid) => pid === parent || Number(statFields(pid)[1]) === parent)
+    .reduce((sum, pid) => sum + (cpuSeconds(pid) || 0), 0); // one may have ended meanwhile
 
 export const residentMegabytes = (pid: number): number =>
   Math.round(Number(/VmRSS:\s+(\d+)/.exec(proc(pid, 'status'))?.[1]) / 1024);

@@ -1,6 +1,6 @@
 import type pg from 'pg';
 import { runLoad } from './load/run-load.ts';
-import { cpuSeconds } from './machine.ts';
+import { cpuSeconds, familyCpuSeconds } from './machine.ts';
 import type { Options } from './options.ts';
 import type { Operation, Subject } from './subjects/subject.ts';
 
@@ -13,9 +13,13 @@ export type Round = {
   errors: number;
   /** Per operation. */
   cpuMicroseconds: number;
+  postgresMicroseconds: number;
   statements: number;
   walBytes: number;
 };
+
+/** The database they share: a connection, and the process all others come from. */
+export type Postgres = { pool: pg.Pool; pid: number };
 
 const warmUpSeconds = 2;
 
@@ -26,7 +30,7 @@ const warmUpSeconds = 2;
 export const measure = async (
   operation: Operation,
   subjects: readonly Subject[],
-  pool: pg.Pool,
+  postgres: Postgres,
   { rounds, seconds, connections }: Options,
 ): Promise<Map<Subject, Round[]>> => {
   const load = async (subject: Subject, duration: number) => {
@@ -36,13 +40,13 @@ export const measure = async (
     return result;
   };
   for (const subject of subjects) await load(subject, Math.min(warmUpSeconds, seconds));
-  await pool.query('vacuum analyze');
+  await postgres.pool.query('vacuum analyze');
   const measured = new Map(subjects.map((subject): [Subject, Round[]] => [subject, []]));
   for (let round = 0; round < rounds; round += 1)
     for (const subject of subjects) {
-      const before = await meters(subject, pool);
+      const before = await meters(subject, postgres);
       const result = await load(subject, seconds);
-      const after = await meters(subject, pool);
+      const after = await meters(subject, postgres);
       const each = (name: keyof typeof before): number => (after[name] - before[name]) / result.operations;
       measured.get(subject)?.push({
         rate: result.rate,
@@ -50,6 +54,7 @@ export const measure = async (
         p99: result.p99,
         errors: result.errors,
         cpuMicroseconds: each('cpuSeconds') * 1e6,
+        postgresMicroseconds: each('postgresCpuSeconds') * 1e6,
         statements: each('statements'),
         walBytes: each('walBytes'),
       });
@@ -57,11 +62,12 @@ export const measure = async (
   return measured;
 };
 
-const meters = async (subject: Subject, pool: pg.Pool) => {
+const meters = async (subject: Subject, { pool, pid }: Postgres) => {
   const { rows } = await pool.query("select pg_current_wal_insert_lsn() - '0/0'::pg_lsn as bytes");
   return {
     statements: await subject.statements(),
     walBytes: Number(rows[0].bytes),
     cpuSeconds: cpuSeconds(subject.server.pid),
+    postgresCpuSeconds: familyCpuSeconds(pid),
   };
 };

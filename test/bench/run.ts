@@ -28,7 +28,8 @@ const pool = new pg.Pool({ connectionString: database.dsn, max: 1 });
 pool.on('error', () => {}); // its connection may outlive it by a moment, and the database not
 const subjects: Subject[] = [];
 try {
-  pin(await postmasterPid(), otherCore);
+  const pid = await postmasterPid();
+  pin(pid, otherCore);
   pin(process.pid, otherCore);
   const subjectOptions = { dsn: database.dsn, directory, people: options.connections };
   const authserver = await startAuthserver(subjectOptions);
@@ -39,7 +40,7 @@ try {
   const results = new Map<Operation, Map<Subject, Round[]>>();
   for (const operation of options.operations) {
     console.error(`measuring ${operation} …`);
-    results.set(operation, await measure(operation, subjects, pool, options));
+    results.set(operation, await measure(operation, subjects, { pool, pid }, options));
   }
   const { rows } = await pool.query('show server_version');
   const [{ model } = { model: 'unknown' }] = cpus();

@@ -127,7 +127,9 @@ export const areLive = async (db: Queryable, ids: readonly string[]): Promise<bo
     'issuance_is_live',
     `select a.n::int
        from unnest($1::uuid[]) with ordinality as a(id, n)
-      cross join lateral (select 1 from issuances i where i.id = a.id and not (${issuanceEnded}) limit 1) as live`,
+      cross join lateral (
+        select 1 from issuances i cross join lateral issuance_end(i) as own
+         where i.id = a.id and not own.ended and (i.parent_id is null or not ancestors_ended(i.parent_id)) limit 1) as live`,
     [ids.map((id) => (isUuid(id) ? id : null))],
   );
   return inOrder(rows, ids).map((row) => row !== undefined);

@@ -52,7 +52,8 @@ export const renderReport = (report: Report): string => {
     );
   const checks = Object.entries(invariants).map(([name, text]) => {
     const broken = violations.list.filter(({ invariant }) => invariant === name).length;
-    return `  ${broken === 0 ? 'held ' : `BROKEN ${broken} times`} ${text} (${violations.checks[name as Invariant]} checks)`;
+    const count = violations.checks[name as Invariant];
+    return `  ${broken === 0 ? 'held ' : `BROKEN ${broken} times`} ${text}${count > 0 ? ` (${count} checks)` : ''}`;
   });
   const changes = [...propagation].map(([what, times]) => {
     const { p50, p99, longest } = percentiles(Float64Array.from(times).sort());

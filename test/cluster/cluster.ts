@@ -8,7 +8,6 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type AdminClient, createAdminClient } from '@authserver/admin-api';
-import { freePorts } from '../support/server-process.ts';
 import { sendToAdmin } from './admin-transport.ts';
 import { type ClusterPostgres, startPostgres } from './engines/postgres.ts';
 import { type Engine, startNats, startRedis } from './engines/server.ts';
@@ -16,6 +15,7 @@ import { type Balancer, startBalancer } from './network/balancer.ts';
 import { classifyPostgres, type PostgresClass } from './network/postgres-startup.ts';
 import { startProxy, type TcpProxy } from './network/proxy.ts';
 import { Pod, type PodNetwork, type Role } from './pod.ts';
+import { reservePort } from './ports.ts';
 import type { Random } from './random.ts';
 
 export type ClusterOptions = {
@@ -77,13 +77,12 @@ const programOf = (release: string, role: Role, n: number): string[] => {
 export const startCluster = async (options: ClusterOptions): Promise<Cluster> => {
   const directory = await mkdtemp(join(tmpdir(), 'authserver-cluster-'));
   await chmod(directory, 0o755); // PostgreSQL under root is somebody else
-  const [balancerPort = 0] = await freePorts(1);
   const [postgres, redis, nats] = await Promise.all([
     startPostgres(directory),
     startRedis(directory),
     startNats(directory),
   ]);
-  const balancer = await startBalancer({ port: balancerPort, random: options.random });
+  const balancer = await startBalancer({ port: await reservePort(), random: options.random });
   const adminKey = `key_${randomBytes(32).toString('base64url')}`;
   const masterKey = randomBytes(32).toString('hex');
   const secrets = {
@@ -135,7 +134,7 @@ export const startCluster = async (options: ClusterOptions): Promise<Cluster> =>
 
   const releases = new Map<string, string>();
   const addPod = async (role: Role, name: string): Promise<void> => {
-    const [port = 0, internalPort = 0] = await freePorts(2);
+    const [port, internalPort] = [await reservePort(), await reservePort()];
     const network = await startNetwork();
     const pods = role === 'token' ? tokenPods : adminPods;
     const n = pods.length;

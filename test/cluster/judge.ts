@@ -49,7 +49,7 @@ export const createJudge = ({ disturbances, violations, tally, pace }: JudgeDeps
     const answer = await send();
     const now = performance.now();
     const failure = answer.headers.get(failureHeader);
-    tally.count(kind, failure ?? String(answer.status), now - from);
+    tally.count(kind, failure ?? String(answer.status), now - from, pod);
     const where = `${kind} request${pod ? ` to ${pod}` : ''}`;
     violations.checked('own-fault-is-503');
     violations.checked('nothing-fails-in-peace');

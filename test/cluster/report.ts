@@ -38,6 +38,7 @@ export const repeatCommand = ({
 export const renderReport = (report: Report): string => {
   const { options, tally, violations, faults, propagation } = report;
   const ms = (value: number) => (Number.isNaN(value) ? '–' : `${value.toFixed(0)} ms`);
+  const [totals, refusals] = [tally.totals(), tally.refusals()];
   const counts = (record: Readonly<Record<string, number>>) =>
     Object.entries(record)
       .sort(([one], [other]) => one.localeCompare(other))
@@ -56,7 +57,7 @@ export const renderReport = (report: Report): string => {
     return `  ${broken === 0 ? 'held ' : `BROKEN ${broken} times`} ${text}${count > 0 ? ` (${count} checks)` : ''}`;
   });
   const changes = [...propagation].map(([what, times]) => {
-    const { p50, p99, longest } = percentiles(Float64Array.from(times).sort());
+    const { p50, p99, longest } = percentiles(times);
     return `  ${what.padEnd(26)} p50 ${ms(p50)}, p99 ${ms(p99)}, max ${ms(longest)} (${times.length})`;
   });
   const broken = violations.list
@@ -66,7 +67,8 @@ export const renderReport = (report: Report): string => {
         `  ${atSeconds.toFixed(1)} s ${invariant}: ${detail}${during.length > 0 ? ` [${during.join('; ')}]` : ''}`,
     );
   return [
-    `seed ${options.seed}: ${options.tokenPods} token pods, ${options.adminPods} admin pods, ${report.seconds.toFixed(0)} s, ${tally.total()} requests, ${report.tokens} tokens`,
+    `seed ${options.seed}: ${options.tokenPods} token pods, ${options.adminPods} admin pods, ${report.seconds.toFixed(0)} s, ${totals.requests} requests, ${report.tokens} tokens`,
+    `${totals.failed} of ${totals.balanced} requests through the balancer failed; 503 was said ${refusals.count} times, p50 ${ms(refusals.p50)}, p99 ${ms(refusals.p99)}, max ${ms(refusals.longest)}`,
     'requests',
     ...requests,
     'faults',

@@ -52,18 +52,18 @@ export const administer = async <T>(
     const from = performance.now();
     try {
       const result = await call(cluster.admin(pod));
-      tally.count('admin', '200', performance.now() - from);
+      tally.count('admin', '200', performance.now() - from, pod.name);
       return result;
     } catch (error) {
       const now = performance.now();
       if (error instanceof AdminApiError && error.status !== 503) {
-        tally.count('admin', String(error.status), now - from);
+        tally.count('admin', String(error.status), now - from, pod.name);
         if (lost && error.code === done?.code) return undefined;
         violations.add('own-fault-is-503', `${what} at ${pod.name}: ${error.status} ${error.code} ${error.detail}`);
         throw new Violated(what);
       }
       if (!(error instanceof AdminApiError || error instanceof AnswerLost)) throw error;
-      tally.count('admin', error instanceof AnswerLost ? 'lost' : '503', now - from);
+      tally.count('admin', error instanceof AnswerLost ? 'lost' : '503', now - from, pod.name);
       lost = true;
       violations.checked('nothing-fails-in-peace');
       if (!disturbances.allows('admin', pod.name, from, now))

@@ -1,8 +1,8 @@
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { freePort } from '@authserver/cli/embedded-postgres';
 import { findProgram } from '../../support/programs.ts';
+import { reservePort } from '../ports.ts';
 import { type ManagedProcess, startProcess } from '../process.ts';
 
 /** Redis or NATS of the cluster's own, which always has the same port. */
@@ -33,7 +33,7 @@ const startEngine = async (
 ): Promise<Engine | undefined> => {
   const command = await findProgram([name], [name]);
   if (command === undefined) return undefined;
-  const port = await freePort();
+  const port = await reservePort();
   let running: ManagedProcess;
   const start = async (): Promise<void> => {
     running = startProcess({

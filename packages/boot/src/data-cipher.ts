@@ -50,11 +50,16 @@ const openVaultTransit = async (
     ...{ address, namespace },
     login: vaultLogin(settings, env),
     timeoutMs: timeout * 1000,
-    ca: ca_path === undefined ? undefined : await readFile(ca_path, 'utf8'),
+    ca: ca_path === undefined ? undefined : await readAuthorities(ca_path),
     onRenewalFailure: ({ message }) => warn(`data encryption: ${message}`),
   });
   return { cipher: vaultTransitCipher({ vault, mount, keyName }), close: () => vault.close() };
 };
+
+const readAuthorities = (path: string): Promise<string> =>
+  readFile(path, 'utf8').catch((cause: unknown) => {
+    throw new Error('data_encryption.vault_transit_encrypt.ca_path names a file that cannot be read', { cause });
+  });
 
 const vaultLogin = (settings: Section['vault_transit_encrypt'], env: NodeJS.ProcessEnv): VaultLogin => {
   const { auth_method: method, token_env, approle } = settings;

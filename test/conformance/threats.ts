@@ -168,6 +168,7 @@ export const threatGroups: readonly ThreatGroup[] = [
     M07 NATS spoofing and replay
     M09 a rotation that is cut off
     M10 Vault gone or slow
+    M12 Drain and scale
     M13 Keys changed under load
     M15 Admin plane gone`,
   ),

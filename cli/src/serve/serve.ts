@@ -1,8 +1,9 @@
 import { type AdminService, startAdminService } from '@authserver/admin';
 import { notesAtStart, type Prepared, type Running, runProcess } from '@authserver/boot';
 import { isLocalhostIssuer, loadConfig } from '@authserver/config';
+import { type Check, failed } from '@authserver/http';
 import { createLogger, createMetrics } from '@authserver/telemetry';
-import { startTokenService, type TokenService } from '@authserver/token';
+import { startTokenService, startTokenWorkers, type TokenService, type TokenWorkers } from '@authserver/token';
 import { cliName, nextSteps, renderBanner } from './banner.ts';
 import { openConfiguredDatabase } from './database.ts';
 
@@ -10,16 +11,18 @@ export type ServeOptions = {
   configPath: string | undefined;
   role: 'all' | 'token' | 'admin';
   newSigningKeys: boolean;
+  /** Token processes behind one port. */
+  workers: number;
   env: NodeJS.ProcessEnv;
 };
 
-type Planes = Running & { token: TokenService | undefined; admin: AdminService | undefined };
+type Planes = Running & { token: TokenService | TokenWorkers | undefined; admin: AdminService | undefined };
 
 /**
  * Starts what the role says and prints where. The process then ends by a signal, which `runProcess` owns; the embedded
  * database, if there is one, stops last.
  */
-export const serve = async ({ configPath, role, newSigningKeys, env }: ServeOptions): Promise<void> => {
+export const serve = async ({ configPath, role, newSigningKeys, workers, env }: ServeOptions): Promise<void> => {
   const started = performance.now();
   const { config, warnings } = loadConfig({ env, ...(configPath === undefined ? {} : { path: configPath }) });
   const { level, format, outputs } = config.observability.logging;
@@ -31,33 +34,39 @@ export const serve = async ({ configPath, role, newSigningKeys, env }: ServeOpti
 
   if (role === 'admin' && !config.admin.enabled)
     throw new Error('there is nothing to serve: --role admin, but admin.enabled is false');
+  if (role === 'admin' && workers > 1) throw new Error('--workers is for the token plane, and --role admin has none');
   const roles = { token: role !== 'admin', admin: role !== 'token' && config.admin.enabled };
 
   const start = async (prepared: Prepared): Promise<Planes> => {
     let token: TokenService | undefined;
+    let pool: TokenWorkers | undefined;
     let admin: AdminService | undefined;
     const close = async () => {
-      await Promise.all([token?.close(), admin?.close()]);
+      await Promise.all([token?.close(), pool?.close(), admin?.close()]);
     };
     const { dsn, keyring, keyStore, cipher, adminApiKey, sessionSecret } = prepared;
     const common = { config, dsn, keyring, logger, metrics, clock };
+    // Somebody may ask while the ports of one plane are open and those of the other are not.
+    const starting: Check = { name: 'token', look: () => failed('is starting') };
+    const moreChecks = () => (pool ?? token)?.checks ?? (roles.token ? [starting] : []);
     try {
       if (roles.admin)
         admin = await startAdminService({
-          ...{ ...common, keyStore, cipher, adminApiKey },
-          moreChecks: () => token?.checks ?? [],
+          ...{ ...common, keyStore, cipher, adminApiKey, moreChecks },
         });
-      if (roles.token)
-        token = await startTokenService({ ...common, sessionSecret, internalListener: !roles.admin, steps });
+      const forToken = { ...common, sessionSecret, internalListener: !roles.admin, steps };
+      if (roles.token && workers > 1) pool = await startTokenWorkers({ ...forToken, count: workers });
+      else if (roles.token) token = await startTokenService(forToken);
     } catch (error) {
       await close();
       throw error;
     }
     const beginDrain = () => {
-      token?.beginDrain();
+      (pool ?? token)?.beginDrain();
       admin?.beginDrain();
     };
-    return { token, admin, beginDrain, close };
+    const renew = () => pool?.renew();
+    return { token: pool ?? token, admin, beginDrain, close, renew, reloadKeys: () => pool?.reloadKeys() };
   };
 
   await runProcess({

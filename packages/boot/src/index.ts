@@ -5,5 +5,6 @@ export * from './key-store.ts';
 export * from './notes.ts';
 export * from './prepare.ts';
 export * from './probe-cipher.ts';
+export * from './reload-keys.ts';
 export * from './run-process.ts';
 export * from './run-service.ts';

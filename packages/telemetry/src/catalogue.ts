@@ -8,12 +8,20 @@ import { type AuditAction, auditActions } from './audit.ts';
  * template, a status). No label ever carries an id, an address or a text a caller chose.
  */
 type Labels = Readonly<Record<string, readonly string[] | 'open'>>;
-export type MetricSpec = { type: 'counter' | 'gauge' | 'histogram'; name: string; help: string; labels: Labels };
+export type MetricSpec = {
+  type: 'counter' | 'gauge' | 'histogram';
+  name: string;
+  help: string;
+  labels: Labels;
+  /** What a gauge is of several processes together; counters and histograms are summed. */
+  across?: 'max' | 'min' | 'sum';
+};
 
 const counter = <L extends Labels>(name: string, help: string, labels: L) =>
   ({ type: 'counter', name, help, labels }) as const;
-const gauge = <L extends Labels>(name: string, help: string, labels: L) =>
-  ({ type: 'gauge', name, help, labels }) as const;
+/** Read from the database, or the worst of the processes, unless `across` says otherwise. */
+const gauge = <L extends Labels>(name: string, help: string, labels: L, across: 'max' | 'min' | 'sum' = 'max') =>
+  ({ type: 'gauge', name, help, labels, across }) as const;
 const histogram = <L extends Labels>(name: string, help: string, labels: L) =>
   ({ type: 'histogram', name, help, labels }) as const;
 
@@ -242,6 +250,11 @@ export const catalogue = {
   redisErrors: counter('authserver_redis_errors_total', 'Commands that Redis did not answer, by what they were for.', {
     use: redisUses,
   }),
+  workerRestarts: counter(
+    'authserver_worker_restarts_total',
+    'Workers that ended without having been told to, and were started again.',
+    {},
+  ),
   traceEventsDropped: counter(
     'authserver_trace_events_dropped_total',
     'Events of connecting clients that the flight recorder did not keep, because there were too many.',

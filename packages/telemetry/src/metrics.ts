@@ -1,5 +1,6 @@
 import client from 'prom-client';
 import { type Catalogue, catalogue, durationBuckets, type MetricSpec } from './catalogue.ts';
+import type { MetricsSnapshot } from './ledger.ts';
 
 type LabelValue<V> = V extends readonly (infer T extends string)[] ? T : string;
 type LabelValues<S extends MetricSpec> = { [K in keyof S['labels']]: LabelValue<S['labels'][K]> };
@@ -23,6 +24,10 @@ type Series<S extends MetricSpec> = { labels: LabelValues<S>; value: number };
 export type Metrics = { [K in keyof Catalogue]: Metric<Catalogue[K]> } & {
   /** The Prometheus text format, version 0.0.4. */
   render(): Promise<{ contentType: string; body: string }>;
+  /** The values of this process alone. */
+  snapshot(): Promise<MetricsSnapshot>;
+  /** From now on `render` gives what `whole` makes of the values of this process. */
+  renderWith(whole: (own: MetricsSnapshot) => Promise<string>): void;
 };
 
 /** One registry for the process, holding the whole catalogue. */
@@ -32,9 +37,15 @@ export const createMetrics = (): Metrics => {
   const declared = Object.fromEntries(
     Object.entries<MetricSpec>(catalogue).map(([key, spec]) => [key, register(spec, registry)]),
   );
+  const snapshot = (): Promise<MetricsSnapshot> => registry.getMetricsAsJSON();
+  let text = (): Promise<string> => registry.metrics();
   return {
     ...declared,
-    render: async () => ({ contentType: registry.contentType, body: await registry.metrics() }),
+    render: async () => ({ contentType: registry.contentType, body: await text() }),
+    snapshot,
+    renderWith(whole: (own: MetricsSnapshot) => Promise<string>) {
+      text = async () => whole(await snapshot());
+    },
   } as unknown as Metrics;
 };
 
@@ -50,6 +61,7 @@ const register = (spec: MetricSpec, registry: client.Registry): unknown => {
   let read: (() => Promise<Reading>) | undefined;
   const gauge = new client.Gauge({
     ...common,
+    aggregator: spec.across ?? 'max',
     async collect() {
       const reading = await read?.().catch(() => undefined);
       if (typeof reading === 'number') this.set(reading);

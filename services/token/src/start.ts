@@ -1,7 +1,7 @@
 import { openTokenFeed } from '@authserver/boot';
 import { type Config, drainTimes, isLocalhostIssuer, parseAddress } from '@authserver/config';
 import type { FeedStatus } from '@authserver/events';
-import { type Check, drain, type HttpServer, listen } from '@authserver/http';
+import { type Check, drain, type HttpServer, listen, type Readiness } from '@authserver/http';
 import type { Keyring } from '@authserver/keys';
 import { openRedis, type RedisConnection, redisSettings } from '@authserver/replay';
 import { type Database, keepPartitions, openDatabase, partitionsUntil } from '@authserver/store';
@@ -36,6 +36,7 @@ export type TokenService = {
   feedStatus(): FeedStatus;
   /** What it looks at before it calls itself ready, for another plane in the same process to show. */
   checks: readonly Check[];
+  readiness: Readiness;
   /** Lets `/ready` say no, so that a balancer looks elsewhere before the port closes. */
   beginDrain(): void;
   close(): Promise<void>;
@@ -112,6 +113,7 @@ export const startTokenService = async (options: TokenServiceOptions): Promise<T
       database,
       feedStatus: feed.status,
       checks: plane.checks,
+      readiness: plane.readiness,
       beginDrain: () => {
         draining = true;
       },

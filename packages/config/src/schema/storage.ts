@@ -12,7 +12,9 @@ export const storage = section({
   }),
   postgres: section({
     dsn: secret(postgresUrl).describe('Connection URL, PostgreSQL 15 or later. Required with `postgres`.'),
-    max_conns: integer(25, { min: 1, max: 10_000 }).describe('Most connections of one process.'),
+    max_conns: integer(25, { min: 1, max: 10_000 }).describe(
+      'Most connections of one process; the token processes of `--workers` share them.',
+    ),
     min_conns: integer(5, { max: 10_000 }).describe('Connections kept open while idle; at most `max_conns`.'),
     max_conn_lifetime: duration('1h').describe('Age at which a connection is replaced; 0 is never.'),
     max_conn_idle_time: duration('30m').describe('Idle time after which a connection above `min_conns` is closed.'),

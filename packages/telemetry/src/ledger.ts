@@ -1,0 +1,46 @@
+import client, { type MetricObjectWithValues, type MetricValue } from 'prom-client';
+
+/** The values of all metrics of a process at one moment, as plain data. */
+export type MetricsSnapshot = MetricObjectWithValues<MetricValue<string>>[];
+
+/**
+ * The metrics of several processes as those of one: counters and histograms are summed, gauges as the catalogue says. What a
+ * process counted stays in the sums after it has gone, or a counter would seem to have gone backwards.
+ */
+export type MetricsLedger = {
+  /** Adds what a process that is gone had counted, at once. */
+  bury(last: MetricsSnapshot): void;
+  /** The text of all together; `own` is of the process that is asked, whose start counts as that of the whole. */
+  render(own: MetricsSnapshot, others: readonly MetricsSnapshot[]): Promise<string>;
+};
+
+const { AggregatorRegistry } = client;
+
+/** So many are kept apart before they are added up. */
+const mostGraves = 8;
+
+export const createMetricsLedger = (): MetricsLedger => {
+  let dead: MetricsSnapshot[] = [];
+  return {
+    bury(last) {
+      // A gauge is about a process that is there.
+      dead.push(last.filter(({ type }) => isCounted(type)));
+      if (dead.length < mostGraves) return;
+      const together = [...dead];
+      void AggregatorRegistry.aggregate(together)
+        .getMetricsAsJSON()
+        .then((sum) => {
+          dead = [sum, ...dead.filter((one) => !together.includes(one))];
+        });
+    },
+    render(own, others) {
+      const mine = own.map((metric) => (isOmitted(metric) ? { ...metric, aggregator: 'first' as const } : metric));
+      return AggregatorRegistry.aggregate([mine, ...others.map((other) => other.filter(isShared)), ...dead]).metrics();
+    },
+  };
+};
+
+/** The type is a number in prom-client's declarations and a word in what it gives out. */
+const isCounted = (type: unknown): boolean => type === 'counter' || type === 'histogram';
+const isOmitted = ({ aggregator }: MetricsSnapshot[number]): boolean => aggregator === 'omit';
+const isShared = (metric: MetricsSnapshot[number]): boolean => !isOmitted(metric);

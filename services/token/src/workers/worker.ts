@@ -1,0 +1,76 @@
+/** One of several token processes behind a port. Everything it needs comes from its parent, and so does every order. */
+import { prepare, reloadKeys } from '@authserver/boot';
+import { createLogger, createMetrics } from '@authserver/telemetry';
+import { startTokenService, type TokenService } from '../start.ts';
+import type { FromWorker, ToWorker, WorkerStart } from './messages.ts';
+
+type Serving = {
+  service: TokenService;
+  metrics: ReturnType<typeof createMetrics>;
+  reload(): void;
+  stop(): Promise<void>;
+};
+
+/** Waits for `start`, then serves until the parent says `end`, or is gone. `env` holds the keys that settings name. */
+export const runTokenWorker = (env: NodeJS.ProcessEnv): void => {
+  // A supervisor signals the whole group; the parent decides what that means and when.
+  for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR2'] as const) process.on(signal, () => {});
+  const tell = (message: FromWorker): void => void process.send?.(message);
+  let serving: Serving | undefined;
+
+  const obey = async (message: ToWorker): Promise<void> => {
+    switch (message.type) {
+      case 'start':
+        serving = await serve(message.start, env);
+        return tell({ type: 'serving', port: serving.service.port });
+      case 'ask':
+        if (!serving) return;
+        return tell({ type: 'answer', id: message.id, answer: await answer(serving, message.about) });
+      case 'reload_keys':
+        return serving?.reload();
+      case 'drain':
+        return serving?.service.beginDrain();
+      case 'close':
+        await serving?.service.close();
+        await serving?.stop();
+        return tell({ type: 'closed', metrics: (await serving?.metrics.snapshot()) ?? [] });
+      case 'end':
+        return process.disconnect?.(); // Node ends a worker whose parent it has lost
+    }
+  };
+  process.on('message', (message: ToWorker) => {
+    obey(message).catch((error: Error) => {
+      tell({ type: 'failed', message: error.message });
+      process.disconnect?.();
+    });
+  });
+  tell({ type: 'up' });
+};
+
+const answer = (serving: Serving, about: 'metrics' | 'report') =>
+  about === 'metrics' ? serving.metrics.snapshot() : serving.service.readiness.report();
+
+const serve = async ({ config, dsn, sessionSecret, steps }: WorkerStart, env: NodeJS.ProcessEnv): Promise<Serving> => {
+  const { level, format, outputs } = config.observability.logging;
+  const logger = createLogger({ level, format, stdout: outputs.stdout }).child({ worker: process.pid });
+  const metrics = createMetrics();
+  const prepared = await prepare({
+    config: { ...config, session: { ...config.session, secret: sessionSecret } },
+    database: { dsn, exited: new Promise(() => {}), stop: async () => {} },
+    env,
+    adminRole: false,
+    warn: (message) => logger.warn(message),
+  });
+  const { keyring, stop } = prepared;
+  const clock = { now: () => new Date() };
+  try {
+    const service = await startTokenService({
+      ...{ config, dsn, sessionSecret, keyring, logger, metrics, clock, steps },
+      internalListener: false,
+    });
+    return { service, metrics, reload: () => void reloadKeys(keyring, { logger, metrics }), stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+};

@@ -8,7 +8,7 @@ import { startTokenService } from './start.ts';
 import { startTokenWorkers } from './workers/pool.ts';
 import { runTokenWorker } from './workers/worker.ts';
 
-if (cluster.isWorker) runTokenWorker(process.env);
+if (cluster.isWorker) runTokenWorker({ start: startTokenService, env: process.env });
 else
   await runService({
     role: 'token',

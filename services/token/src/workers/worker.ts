@@ -1,8 +1,14 @@
 /** One of several token processes behind a port. Everything it needs comes from its parent, and so does every order. */
 import { prepare, reloadKeys } from '@authserver/boot';
 import { createLogger, createMetrics } from '@authserver/telemetry';
-import { startTokenService, type TokenService } from '../start.ts';
+import type { startTokenService, TokenService } from '../start.ts';
 import type { FromWorker, ToWorker, WorkerStart } from './messages.ts';
+
+export type WorkerOptions = {
+  start: typeof startTokenService;
+  /** Holds the keys that settings name. */
+  env: NodeJS.ProcessEnv;
+};
 
 type Serving = {
   service: TokenService;
@@ -11,8 +17,8 @@ type Serving = {
   stop(): Promise<void>;
 };
 
-/** Waits for `start`, then serves until the parent says `end`, or is gone. `env` holds the keys that settings name. */
-export const runTokenWorker = (env: NodeJS.ProcessEnv): void => {
+/** Waits for the order to start, then serves until the parent says `end`, or is gone. */
+export const runTokenWorker = (options: WorkerOptions): void => {
   // A supervisor signals the whole group; the parent decides what that means and when.
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR2'] as const) process.on(signal, () => {});
   const tell = (message: FromWorker): void => void process.send?.(message);
@@ -21,7 +27,7 @@ export const runTokenWorker = (env: NodeJS.ProcessEnv): void => {
   const obey = async (message: ToWorker): Promise<void> => {
     switch (message.type) {
       case 'start':
-        serving = await serve(message.start, env);
+        serving = await serve(message.start, options);
         return tell({ type: 'serving', port: serving.service.port });
       case 'ask':
         if (!serving) return;
@@ -50,7 +56,10 @@ export const runTokenWorker = (env: NodeJS.ProcessEnv): void => {
 const answer = (serving: Serving, about: 'metrics' | 'report') =>
   about === 'metrics' ? serving.metrics.snapshot() : serving.service.readiness.report();
 
-const serve = async ({ config, dsn, sessionSecret, steps }: WorkerStart, env: NodeJS.ProcessEnv): Promise<Serving> => {
+const serve = async (
+  { config, dsn, sessionSecret, steps }: WorkerStart,
+  { start, env }: WorkerOptions,
+): Promise<Serving> => {
   const { level, format, outputs } = config.observability.logging;
   const logger = createLogger({ level, format, stdout: outputs.stdout }).child({ worker: process.pid });
   const metrics = createMetrics();
@@ -64,7 +73,7 @@ const serve = async ({ config, dsn, sessionSecret, steps }: WorkerStart, env: No
   const { keyring, stop } = prepared;
   const clock = { now: () => new Date() };
   try {
-    const service = await startTokenService({
+    const service = await start({
       ...{ config, dsn, sessionSecret, keyring, logger, metrics, clock, steps },
       internalListener: false,
     });

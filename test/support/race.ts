@@ -1,22 +1,23 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { text } from 'node:stream/consumers';
+import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
 import type { SharedPlace } from './shared-state.ts';
 
 export type Race = { place: SharedPlace; task: 'claim' | 'lease'; names: readonly string[]; processes: number };
 
-/** Starts processes that each try to win the same names, all beginning at one moment; what each of them won. */
+/** Starts processes that each try to win the same names, all beginning at one word; what each of them won. */
 export const race = async ({ processes, ...work }: Race): Promise<string[][]> => {
-  const startAt = Date.now() + 3_000;
-  const racers = Array.from({ length: processes }, async () => {
-    const racer = spawn(
-      process.execPath,
-      [fileURLToPath(new URL('racer.ts', import.meta.url)), JSON.stringify({ ...work, startAt })],
-      { stdio: ['ignore', 'pipe', 'inherit'] },
-    );
-    const [output] = await Promise.all([text(racer.stdout), once(racer, 'exit')]);
-    return JSON.parse(output) as string[];
-  });
-  return Promise.all(racers);
+  const program = fileURLToPath(new URL('racer.ts', import.meta.url));
+  const racers = await Promise.all(
+    Array.from({ length: processes }, async () => {
+      const racer = spawn(process.execPath, [program, JSON.stringify(work)], { stdio: ['pipe', 'pipe', 'inherit'] });
+      const lines = createInterface({ input: racer.stdout });
+      await once(lines, 'line'); // it is ready
+      return { racer, lines };
+    }),
+  );
+  const results = racers.map(async ({ lines }) => JSON.parse(((await once(lines, 'line')) as [string])[0]) as string[]);
+  for (const { racer } of racers) racer.stdin.end('go\n');
+  return Promise.all(results);
 };

@@ -1,4 +1,5 @@
-/** One process of a race (`race.ts`): tries to win every name, and prints those it won. */
+/** One process of a race (`race.ts`): says that it is ready, waits for the word, tries to win every name, and prints those it won. */
+import { once } from 'node:events';
 import {
   createLeases,
   leasesInPostgres,
@@ -10,7 +11,7 @@ import {
 import { openDatabase } from '@authserver/store';
 import type { Race } from './race.ts';
 
-const { place, task, names, startAt } = JSON.parse(process.argv[2] ?? '') as Race & { startAt: number };
+const { place, task, names } = JSON.parse(process.argv[2] ?? '') as Race;
 
 const open = () => {
   if ('dsn' in place) {
@@ -34,7 +35,8 @@ const open = () => {
 
 const { singleUse, leases, warmUp } = open();
 await warmUp();
-await new Promise((resolve) => setTimeout(resolve, Math.max(0, startAt - Date.now())));
+console.log('ready');
+await once(process.stdin, 'data');
 const won: string[] = [];
 for (const name of names) {
   const mine =

@@ -24,6 +24,7 @@ import { Complete } from './commands/complete.ts';
 import { Completion } from './commands/completion.ts';
 import { contextCommands } from './commands/context.ts';
 import { Doctor } from './commands/doctor.ts';
+import { ImportKeys } from './commands/import-keys.ts';
 import { Migrate } from './commands/migrate.ts';
 import { Purge } from './commands/purge.ts';
 import { Serve } from './commands/serve.ts';
@@ -34,6 +35,7 @@ export const COMMANDS: Record<string, Command.Class> = adminCommands({
   serve: Serve,
   migrate: Migrate,
   purge: Purge,
+  'import-keys': ImportKeys,
   doctor: Doctor,
   version: ShowVersion,
   completion: Completion,

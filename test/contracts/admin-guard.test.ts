@@ -137,7 +137,7 @@ test('every change names its audit action, and every action is in the catalogue'
 
 test('every action of the catalogue is written somewhere', () => {
   const sources = readSourceFiles()
-    .filter(({ path }) => /^(services|packages\/store)\//.test(path) && !path.endsWith('.test.ts'))
+    .filter(({ path }) => /^(services|packages\/(store|boot))\//.test(path) && !path.endsWith('.test.ts'))
     .map(({ text }) => text)
     .join('\n');
   for (const action of Object.keys(auditActions)) assert.ok(sources.includes(`'${action}'`), action);

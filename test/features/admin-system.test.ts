@@ -87,7 +87,7 @@ test('config names what is here, member by member, and what this release has not
   ]);
   assert.equal(shown.issuer, server.issuer);
   assert.deepEqual(shown.storage, { driver: 'postgres' });
-  assert.deepEqual(shown.signing, { algorithm: 'ES256', key_store: 'keyfile' });
+  assert.deepEqual(shown.signing, { algorithm: 'ES256', key_store: 'keyfile', rotation_interval: 0 });
   assert.deepEqual(shown.device, { enabled: true, code_ttl: 600 });
   assert.equal(shown.cimd.cache_ttl, config.cimd.cache_ttl);
   assert.equal(shown.dpop.nonce_ttl, 60);

@@ -1,4 +1,5 @@
 export * from './errors.ts';
+export { importKeyFiles, type KeyFile, readKeyFiles } from './key-import.ts';
 export * from './key-pair.ts';
 export * from './key-store.ts';
 export type { KeyRow, KeyTable, KeyTables, SealedKey } from './key-table.ts';

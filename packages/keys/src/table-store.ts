@@ -108,7 +108,7 @@ export function tableKeyStore(options: TableStoreOptions): KeyStore {
     if (existing.length > 0) return existing;
     if (!mayCreate)
       throw new KeyStoreError(
-        'The table signing_keys is empty, but there were signing keys: with new ones every token issued so far would be refused. Restore it, or import the keys from where they are.',
+        'The table signing_keys is empty, but there were signing keys: with new ones every token issued so far would be refused. Restore it; if they are in files, import them first (authserver import-keys).',
       );
     const now = clock.now();
     const [latest, ...earlier] = (await home.find?.(algorithm)) ?? [];

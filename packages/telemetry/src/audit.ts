@@ -67,7 +67,8 @@ export const auditActions = {
   'subject_mapping.updated': 'An operator gave a subject of an identity provider another account, or none.',
   'subject_mapping.deleted': 'An operator deleted the mapping of a subject, or its identity provider.',
   'crypto.reencrypted': 'An operator began to have secrets encrypted anew, with the key in use.',
-  'key.rotated': 'The signing key was rotated.',
+  'key.rotated': 'The signing key was rotated, by an operator or, as the actor scheduler, by the schedule.',
+  'key.imported': 'Signing keys were copied from files into the database.',
   'key.retired': 'An operator ended a replaced signing key, and with it the tokens it signed.',
   'configuration.applied':
     'An operator applied declared objects; each that was created, changed or deleted has an event of its own beside it.',

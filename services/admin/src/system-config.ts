@@ -11,7 +11,11 @@ export const systemConfig = (config: Config, dcrMode: Config['dcr']['mode']): Vi
     issuer: server.issuer,
     storage: { driver: storage.driver },
     redis: { enabled: config.redis.url !== undefined },
-    signing: { algorithm: signing.algorithm, key_store: signing.key_store },
+    signing: {
+      algorithm: signing.algorithm,
+      key_store: signing.key_store,
+      rotation_interval: signing.rotation_interval,
+    },
     encryption: { driver: config.data_encryption.driver ?? '' },
     oauth: {
       require_scope: oauth.require_scope,

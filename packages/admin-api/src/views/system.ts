@@ -56,7 +56,11 @@ export const SystemConfig = z
     issuer: z.string(),
     storage: z.object({ driver: z.string() }),
     redis: z.object({ enabled }),
-    signing: z.object({ algorithm: z.string(), key_store: z.string() }),
+    signing: z.object({
+      algorithm: z.string(),
+      key_store: z.string(),
+      rotation_interval: z.number().describe('Seconds; 0 is off.'),
+    }),
     encryption: z.object({ driver: z.string().describe('Empty when there is none.') }),
     oauth: z.object({
       require_scope: z.boolean(),

@@ -34,7 +34,7 @@ const post = (plan: Extract<Plan, { kind: 'post' }>, index: number, port: number
         form = form.replace(/refresh_token=[^&]+$/, `refresh_token=${next}`);
         conversation.request = formRequest(plan, form, port);
       }
-      return whole(isOk(answer) && (!rotates || next !== undefined));
+      return whole(isOk(answer) && (!rotates || next !== undefined) && answer.includes(plan.expected ?? ''));
     },
     form: () => form,
   };

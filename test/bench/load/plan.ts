@@ -1,8 +1,8 @@
 /** What a load generator asks for, again and again: written as JSON, so that the generator is a process of its own. */
 export type Plan =
   | { kind: 'get'; path: string }
-  /** A form for each connection. A refresh token in it follows the rotation. */
-  | { kind: 'post'; path: string; authorization: string; forms: readonly string[] }
+  /** A form for each connection. A refresh token in it follows the rotation. An answer without `expected` is an error. */
+  | { kind: 'post'; path: string; authorization: string; forms: readonly string[]; expected?: string }
   /** An authorization request by a browser that is signed in, a cookie for each connection, and the code redeemed. */
   | { kind: 'flow'; authorize: string; cookies: readonly string[]; token: string; authorization: string; form: string };
 

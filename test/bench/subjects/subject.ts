@@ -81,10 +81,13 @@ export const plansFor = (held: {
       authorization,
       form: form({ grant_type: 'authorization_code', redirect_uri: redirectUri, code_verifier: verifier, resource }),
     },
-    introspection: post(
-      paths.introspect,
-      held.accessTokens.map((token) => form({ token })),
-    ),
+    introspection: {
+      kind: 'post',
+      path: paths.introspect,
+      authorization,
+      forms: held.accessTokens.map((token) => form({ token })),
+      expected: '"active":true',
+    },
     metadata: { kind: 'get', path: '/.well-known/oauth-authorization-server' },
     jwks: { kind: 'get', path: '/.well-known/jwks.json' },
   };

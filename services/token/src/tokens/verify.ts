@@ -1,6 +1,7 @@
 import { isSignedBy, type Keyring } from '@authserver/keys';
 import { decodeJwt } from 'jose';
 import { z } from 'zod';
+import { tokenHash } from '../secrets.ts';
 import { numericDate } from './claims.ts';
 
 /** Who acts for the subject, and who acted before (RFC 8693 §4.1); members we do not know are kept. */
@@ -31,7 +32,7 @@ const Claims = z.object({
   agent_id: z.string().optional(),
   agent_chain: z.array(z.string()).optional(),
 });
-export type OwnClaims = z.infer<typeof Claims>;
+export type OwnClaims = Readonly<z.infer<typeof Claims>>;
 
 export type OwnTokenVerifier = (token: string, now: Date) => OwnClaims | undefined;
 
@@ -45,24 +46,50 @@ const clockLeewaySeconds = 30;
 /** A JWS in compact form (RFC 7515 §3.1), to the letter: decoders put up with line breaks and padding, we do not. */
 const compact = /^([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)\.([A-Za-z0-9_-]+)$/;
 
+/** Tokens whose signature was good: resource servers ask about the same one again and again. Some 10 MB at most. */
+const mostRemembered = 8192;
+
+type Signed = { kid: string; claims: OwnClaims };
+
 /**
  * Reads one of our own access tokens back: signature by a key of ours with the algorithm of that key, type, issuer and
  * times. `undefined` for everything else; whether the token was revoked is another question.
+ *
+ * A signature that was good stays good for as long as its key, so it is computed once for a token. Nothing else is
+ * remembered, and of the token only its hash.
  */
-export const createOwnTokenVerifier =
-  ({ issuer, keyring }: { issuer: string; keyring: Keyring }): OwnTokenVerifier =>
-  (token, now) => {
+export const createOwnTokenVerifier = ({ issuer, keyring }: { issuer: string; keyring: Keyring }): OwnTokenVerifier => {
+  const remembered = new Map<string, Signed>();
+
+  const read = (token: string): Signed | undefined => {
+    const digest = tokenHash(token).toString('base64url');
+    const known = remembered.get(digest);
+    if (known) return keyring.verificationKey(known.kid) && known;
+    const signed = open(token, keyring);
+    if (signed && remembered.size >= mostRemembered) remembered.delete(remembered.keys().next().value as string);
+    if (signed) remembered.set(digest, signed);
+    return signed;
+  };
+
+  return (token, now) => {
     if (token.length > longestToken) return undefined;
-    const [, header = '', payload = '', signature = ''] = compact.exec(token) ?? [];
-    const { kid, alg } = Header.safeParse(decode(header)).data ?? {};
-    const held = kid === undefined ? undefined : keyring.verificationKey(kid);
-    if (!held || held.alg !== alg) return undefined; // RFC 8725 §3.1
-    if (!isSignedBy(held, `${header}.${payload}`, Buffer.from(signature, 'base64url'))) return undefined;
-    const claims = Claims.safeParse(decode(payload)).data;
+    const claims = read(token)?.claims;
     if (claims?.iss !== issuer || claims.nbf > numericDate(now) + clockLeewaySeconds) return undefined;
     // The end has no leeway: a resource server must not be told that an expired token is good.
     return claims.exp > numericDate(now) ? claims : undefined;
   };
+};
+
+/** What a key of ours has signed. */
+const open = (token: string, keyring: Keyring): Signed | undefined => {
+  const [, header = '', payload = '', signature = ''] = compact.exec(token) ?? [];
+  const { kid, alg } = Header.safeParse(decode(header)).data ?? {};
+  const held = kid === undefined ? undefined : keyring.verificationKey(kid);
+  if (kid === undefined || !held || held.alg !== alg) return undefined; // RFC 8725 §3.1
+  if (!isSignedBy(held, `${header}.${payload}`, Buffer.from(signature, 'base64url'))) return undefined;
+  const claims = Claims.safeParse(decode(payload)).data;
+  return claims && { kid, claims };
+};
 
 const decode = (part: string): unknown => {
   try {

@@ -21,16 +21,21 @@ const mostGraves = 8;
 
 export const createMetricsLedger = (): MetricsLedger => {
   let dead: MetricsSnapshot[] = [];
+  let adding = false;
   return {
     bury(last) {
       // A gauge is about a process that is there.
       dead.push(last.filter(({ type }) => isCounted(type)));
-      if (dead.length < mostGraves) return;
+      if (dead.length < mostGraves || adding) return;
+      adding = true; // two sums of the same would count it twice
       const together = [...dead];
       void AggregatorRegistry.aggregate(together)
         .getMetricsAsJSON()
         .then((sum) => {
           dead = [sum, ...dead.filter((one) => !together.includes(one))];
+        })
+        .finally(() => {
+          adding = false;
         });
     },
     render(own, others) {

@@ -1,0 +1,58 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { createMetricsLedger } from './ledger.ts';
+import { createMetrics } from './metrics.ts';
+
+/** The value of a series in the text of all processes. */
+const valueIn = (text: string, series: string): number | undefined => {
+  const line = text.split('\n').find((each) => each.startsWith(`${series} `));
+  return line === undefined ? undefined : Number(line.slice(series.length + 1));
+};
+const refreshed = 'authserver_tokens_refreshed_total';
+
+/** A process that counted `tokens`, and saw `clients`. */
+const processWith = ({ tokens, clients }: { tokens: number; clients: number }) => {
+  const metrics = createMetrics();
+  metrics.tokensRefreshed.inc(tokens);
+  for (let n = 0; n < tokens; n += 1) metrics.introspectionDuration.observe(0.003);
+  metrics.activeClients.set(clients);
+  return metrics.snapshot();
+};
+
+test('counters and histograms are summed, a gauge of the database is not', async () => {
+  const ledger = createMetricsLedger();
+  const [own, one, other] = await Promise.all([
+    processWith({ tokens: 1, clients: 0 }),
+    processWith({ tokens: 2, clients: 7 }),
+    processWith({ tokens: 4, clients: 7 }),
+  ]);
+  const text = await ledger.render(own, [one, other]);
+  assert.equal(valueIn(text, refreshed), 7);
+  assert.equal(valueIn(text, 'authserver_introspection_duration_seconds_count'), 7);
+  assert.equal(valueIn(text, 'authserver_introspection_duration_seconds_bucket{le="0.005"}'), 7);
+  assert.equal(valueIn(text, 'authserver_introspection_duration_seconds_bucket{le="0.001"}'), 0);
+  assert.equal(valueIn(text, 'authserver_active_clients'), 7);
+  const mine = valueIn(await ledger.render(own, []), 'process_start_time_seconds');
+  assert.equal(valueIn(text, 'process_start_time_seconds'), mine, 'the start of the process that is asked');
+});
+
+test('processes that go at the same moment are each counted once', async () => {
+  const ledger = createMetricsLedger();
+  const own = await processWith({ tokens: 0, clients: 0 });
+  const gone = await processWith({ tokens: 2, clients: 0 });
+  for (let n = 0; n < 20; n += 1) ledger.bury(gone);
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.equal(valueIn(await ledger.render(own, []), refreshed), 40);
+});
+
+test('what a process counted stays when it has gone, however many go, and its gauges do not', async () => {
+  const ledger = createMetricsLedger();
+  const own = await processWith({ tokens: 1, clients: 0 });
+  for (let gone = 1; gone <= 30; gone += 1) {
+    ledger.bury(await processWith({ tokens: 2, clients: 9 }));
+    const text = await ledger.render(own, []);
+    assert.equal(valueIn(text, refreshed), 1 + 2 * gone);
+    assert.equal(valueIn(text, 'authserver_introspection_duration_seconds_count'), 1 + 2 * gone);
+    assert.equal(valueIn(text, 'authserver_active_clients'), 0);
+  }
+});

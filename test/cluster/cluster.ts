@@ -11,6 +11,7 @@ import { type AdminClient, createAdminClient } from '@authserver/admin-api';
 import { sendToAdmin } from './admin-transport.ts';
 import { type ClusterPostgres, startPostgres } from './engines/postgres.ts';
 import { type Engine, startNats, startRedis } from './engines/server.ts';
+import { type KeyHome, type KeyStoreName, openKeyHome } from './key-stores.ts';
 import { type Balancer, startBalancer } from './network/balancer.ts';
 import { classifyPostgres, type PostgresClass } from './network/postgres-startup.ts';
 import { startProxy, type TcpProxy } from './network/proxy.ts';
@@ -30,7 +31,7 @@ export type ClusterOptions = {
   nats: boolean;
   reconcileMs: number;
   /** Where the signing keys live. */
-  keyStore: 'keyfile' | 'postgres_key';
+  keyStore: KeyStoreName;
 };
 
 export type Cluster = {
@@ -43,6 +44,7 @@ export type Cluster = {
   postgres: ClusterPostgres;
   redis: Engine | undefined;
   nats: Engine | undefined;
+  vault: KeyHome['vault'];
   /** The admin API at one pod. */
   admin(pod: Pod): AdminClient;
   /** What a pod runs from its next start on: the release in another checkout. */
@@ -77,14 +79,14 @@ const programOf = (release: string, role: Role, n: number): string[] => {
 export const startCluster = async (options: ClusterOptions): Promise<Cluster> => {
   const directory = await mkdtemp(join(tmpdir(), 'authserver-cluster-'));
   await chmod(directory, 0o755); // PostgreSQL under root is somebody else
-  const [postgres, redis, nats] = await Promise.all([
+  const [postgres, redis, nats, keyHome] = await Promise.all([
     startPostgres(directory),
     startRedis(directory),
     startNats(directory),
+    openKeyHome(options.keyStore, directory),
   ]);
   const balancer = await startBalancer({ port: await reservePort(), random: options.random });
   const adminKey = `key_${randomBytes(32).toString('base64url')}`;
-  const masterKey = randomBytes(32).toString('hex');
   const secrets = {
     SESSION_SECRET: randomBytes(32).toString('base64url'),
     ADMIN_API_KEY: adminKey,
@@ -93,20 +95,10 @@ export const startCluster = async (options: ClusterOptions): Promise<Cluster> =>
   const tokenPods: Pod[] = [];
   const adminPods: Pod[] = [];
 
-  const keySettings: Record<string, string> =
-    options.keyStore === 'keyfile'
-      ? { SIGNING_KEY_PATH: join(directory, 'keys') }
-      : {
-          SIGNING_KEY_STORE: options.keyStore,
-          DATA_ENCRYPTION_DRIVER: 'aes_master',
-          DATA_ENCRYPTION_KEY_ENV: 'AUTHPLANE_MASTER_KEY',
-          MASTER_KEY: masterKey,
-        };
-
   const settingsFor = (network: PodNetwork): Record<string, string> => ({
     SERVER_ISSUER: balancer.url,
     SERVER_DATA_DIR: join(directory, 'data'),
-    ...keySettings,
+    ...keyHome.settings(network.vault?.port),
     STORAGE_DRIVER: 'postgres',
     STORAGE_POSTGRES_DSN: postgres.dsn(network.postgres.port),
     CHANGES_RECONCILE_INTERVAL: `${options.reconcileMs}ms`,
@@ -118,7 +110,8 @@ export const startCluster = async (options: ClusterOptions): Promise<Cluster> =>
   });
 
   const startNetwork = async (): Promise<PodNetwork> => {
-    const way = (engine: Engine | undefined) => engine && startProxy({ target: () => engine.port, classes: ['all'] });
+    const way = (engine: { port: number } | undefined) =>
+      engine && startProxy({ target: () => engine.port, classes: ['all'] });
     const network = {
       postgres: await startProxy<PostgresClass>({
         target: () => postgres.port(),
@@ -127,6 +120,7 @@ export const startCluster = async (options: ClusterOptions): Promise<Cluster> =>
       }),
       redis: await way(redis),
       nats: options.nats ? await way(nats) : undefined,
+      vault: await way(keyHome.vault),
     };
     for (const proxy of Object.values(network)) if (proxy) proxies.push(proxy as TcpProxy<never>);
     return network;
@@ -152,7 +146,7 @@ export const startCluster = async (options: ClusterOptions): Promise<Cluster> =>
     await Promise.all(proxies.map((proxy) => proxy.close()));
     postgres.thaw();
     await postgres.stop('kill').catch(() => {});
-    await Promise.all([redis?.kill(), nats?.kill()]);
+    await Promise.all([redis?.kill(), nats?.kill(), keyHome.vault?.faults.stop()]);
     if (!keepLogs) await rm(directory, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
   };
 
@@ -176,6 +170,7 @@ export const startCluster = async (options: ClusterOptions): Promise<Cluster> =>
     postgres,
     redis,
     nats: options.nats ? nats : undefined,
+    vault: keyHome.vault,
     admin: (pod) => createAdminClient({ transport: sendToAdmin(pod.url, adminKey) }),
     setRelease: (pod, release) => void releases.set(pod.name, release),
     stop,

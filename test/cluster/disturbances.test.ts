@@ -22,6 +22,14 @@ test('one pod in trouble excuses questions to it and to the balancer, not to the
   assert.ok(disturbances.touched('token-1', now()) && !disturbances.touched('token-2', now()));
 });
 
+test('a pod that hears of changes all the same has to follow them', () => {
+  const disturbances = createDisturbances();
+  disturbances.begin({ name: 'redis', affects: ['dpop'], hears: true }, 0);
+  assert.ok(!disturbances.touched('token-1', now()));
+  disturbances.begin({ name: 'postgres', affects: ['machine'] }, 0);
+  assert.ok(disturbances.touched('token-1', now()));
+});
+
 test('a restart excuses nobody who comes through the balancer', () => {
   const disturbances = createDisturbances();
   disturbances.begin({ name: 'restart', affects: ['machine'], pods: ['token-1'], doorsOnly: true }, 0);

@@ -21,6 +21,8 @@ export type Disturbance = {
   affects: readonly RequestKind[];
   /** The pods it happens to; all of them unless said. */
   pods?: readonly string[];
+  /** Changes and keys reach those pods all the same, and in time. */
+  hears?: boolean;
   /** Only who asks one of these pods directly may notice: the balancer is to look elsewhere. */
   doorsOnly?: boolean;
   /** More is wrong than anybody promises to bear: honest requests may be refused, while nothing may be given too much. */
@@ -70,13 +72,17 @@ export const createDisturbances = (): Disturbances => {
       ),
     excusesRefusals: (from, to) =>
       windows.some((window) => window.excusesRefusals && window.from <= to && window.to >= from),
-    touched: (pod, since) => windows.some(({ to, pods }) => to >= since && (pods === undefined || pods.includes(pod))),
+    touched: (pod, since) =>
+      windows.some(({ to, pods, hears }) => !hears && to >= since && (pods === undefined || pods.includes(pod))),
     active: () => windows.filter(({ to }) => to > performance.now()).map(({ name }) => name),
   };
 };
 
 /** What must be seen once, which Redis remembers where there is one. */
 export const needsSingleUse: readonly RequestKind[] = ['dpop', 'consent'];
+
+/** What takes a signature, and the control plane, which makes keys. */
+export const needsSigning: readonly RequestKind[] = ['code', 'refresh', 'machine', 'dpop', 'admin'];
 
 /** Everything that is asked of a token pod. */
 export const publicKinds: readonly RequestKind[] = requestKinds.filter((kind) => kind !== 'admin');

@@ -9,7 +9,12 @@ import { type Ended, type ManagedProcess, startProcess } from './process.ts';
 export type Role = 'token' | 'admin';
 
 /** The ways of one pod to the services, each of which can be cut. */
-export type PodNetwork = { postgres: TcpProxy<PostgresClass>; redis: TcpProxy | undefined; nats: TcpProxy | undefined };
+export type PodNetwork = {
+  postgres: TcpProxy<PostgresClass>;
+  redis: TcpProxy | undefined;
+  nats: TcpProxy | undefined;
+  vault: TcpProxy | undefined;
+};
 
 export type PodOptions = {
   name: string;

@@ -2,6 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { root } from '../support/server-process.ts';
 import { type Cluster, startCluster } from './cluster.ts';
+import type { KeyStoreName } from './key-stores.ts';
 import type { Pod } from './pod.ts';
 import { createRandom } from './random.ts';
 import { percentiles } from './tally.ts';
@@ -15,7 +16,7 @@ export type PropagationOptions = {
   pods: number;
   rounds: number;
   reconcileMs: number;
-  keyStore: 'keyfile' | 'postgres_key';
+  keyStore: KeyStoreName;
   say: (line: string) => void;
 };
 export type PropagationRow = {

@@ -6,6 +6,7 @@
  * One page of results; exit code 1 when an invariant was broken. See docs/cluster-harness.md.
  */
 import { parseArgs } from 'node:util';
+import { keyStores } from './key-stores.ts';
 import { measurePropagation, renderPropagation } from './propagation.ts';
 import { renderReport } from './report.ts';
 import { runTrial } from './trial.ts';
@@ -20,7 +21,7 @@ const { values } = parseArgs({
     rate: { type: 'string', default: '80' },
     faults: { type: 'string' },
     reconcile: { type: 'string', default: '1000' },
-    'key-store': { type: 'string' },
+    'key-store': { type: 'string', default: 'postgres_key' },
     propagation: { type: 'boolean', default: false },
     rounds: { type: 'string', default: '20' },
     'upgrade-from': { type: 'string' },
@@ -29,8 +30,8 @@ const { values } = parseArgs({
 });
 
 // An earlier release may know keys in files alone.
-const keyStore: 'keyfile' | 'postgres_key' =
-  values['key-store'] === 'keyfile' || values['upgrade-from'] ? 'keyfile' : 'postgres_key';
+const keyStore = values['upgrade-from'] ? 'keyfile' : keyStores.find((name) => name === values['key-store']);
+if (keyStore === undefined) throw new TypeError(`--key-store expects one of ${keyStores.join(', ')}`);
 const seed = Number(values.seed ?? Date.now() % 1_000_000);
 const say = (line: string) => process.stderr.write(`${line}\n`);
 

@@ -13,6 +13,7 @@ import { createDisturbances } from './disturbances.ts';
 import { RECOVERY_MS } from './faults/fault.ts';
 import { injectFaults } from './faults/schedule.ts';
 import { createJudge, createPace } from './judge.ts';
+import type { KeyStoreName } from './key-stores.ts';
 import { createLedger } from './ledger.ts';
 import { createRandom, type Random } from './random.ts';
 import { checkOut } from './releases.ts';
@@ -41,7 +42,7 @@ export type TrialOptions = {
   pauseMs: readonly [number, number];
   reconcileMs: number;
   nats: boolean;
-  keyStore: 'keyfile' | 'postgres_key';
+  keyStore: KeyStoreName;
   settings?: Record<string, string> | undefined;
   /** Told what goes on, line by line. */
   say: (line: string) => void;

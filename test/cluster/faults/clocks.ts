@@ -12,7 +12,7 @@ export const clockFaults: Fault[] = [-60, -20, -5, -2, 2, 5, 20, 60].map((second
     const pod = random.pick(random.chance(0.8) ? cluster.tokenPods : cluster.adminPods);
     const harmless = Math.abs(seconds) <= HARMLESS_S;
     const end = disturbances.begin(
-      { name: `clock of ${pod.name} ${seconds} s ahead`, affects: [], pods: [], excusesRefusals: !harmless },
+      { name: `clock of ${pod.name} ${seconds} s ahead`, affects: [], hears: true, excusesRefusals: !harmless },
       (harmless ? 0 : Math.abs(seconds) * 1000) + RECOVERY_MS,
     );
     await pod.setClock(seconds * 1000);

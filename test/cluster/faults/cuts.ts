@@ -1,5 +1,5 @@
 /** One pod loses one of its ways. */
-import { needsDatabase, needsSingleUse, type RequestKind } from '../disturbances.ts';
+import { needsDatabase, needsSigning, needsSingleUse, type RequestKind } from '../disturbances.ts';
 import type { Passage } from '../network/proxy.ts';
 import type { Pod } from '../pod.ts';
 import { type Fault, RECOVERY_MS } from './fault.ts';
@@ -36,6 +36,12 @@ const ways: Way[] = [
     has: ({ network }) => network.redis !== undefined,
     affects: needsSingleUse,
   },
+  {
+    name: 'vault',
+    set: ({ network }, passage) => network.vault?.set(passage),
+    has: ({ network }) => network.vault !== undefined,
+    affects: needsSigning,
+  },
 ];
 
 const cut = (way: Way, passage: Passage): Fault => ({
@@ -47,7 +53,8 @@ const cut = (way: Way, passage: Passage): Fault => ({
       {
         name: `${way.name} ${passage} for ${pod.name}`,
         affects: way.affects,
-        pods: way.affects.length > 0 ? [pod.name] : [],
+        pods: [pod.name],
+        hears: way.name !== 'postgres',
       },
       RECOVERY_MS,
     );
@@ -63,7 +70,7 @@ const deaf: Fault = {
   name: 'deaf',
   async run({ cluster, disturbances }, random, hold) {
     const { name, network } = random.pick(cluster.tokenPods);
-    const end = disturbances.begin({ name: `deaf ${name}`, affects: [], pods: [] }, 0);
+    const end = disturbances.begin({ name: `deaf ${name}`, affects: [], hears: true }, 0);
     network.postgres.set('silent', 'changes');
     network.nats?.set('silent');
     await hold();

@@ -1,4 +1,5 @@
-import { needsDatabase, needsSingleUse, type RequestKind } from '../disturbances.ts';
+import type { VaultFaults } from '../../support/vault-server.ts';
+import { needsDatabase, needsSigning, needsSingleUse, type RequestKind } from '../disturbances.ts';
 import type { Engine } from '../engines/server.ts';
 import type { World } from '../world.ts';
 import { type Fault, RECOVERY_MS } from './fault.ts';
@@ -49,7 +50,7 @@ const engineFaults = (
     possible: (world) => of(world) !== undefined,
     async run(world, _random, hold) {
       const engine = of(world) as Engine;
-      const end = world.disturbances.begin({ name: `${name} ${how}`, affects, pods: [] }, RECOVERY_MS);
+      const end = world.disturbances.begin({ name: `${name} ${how}`, affects, hears: true }, RECOVERY_MS);
       await begin(engine);
       await hold();
       await heal(engine);
@@ -70,8 +71,29 @@ const engineFaults = (
   ];
 };
 
+/** Vault is there and serves nobody, or is not there. */
+const vaultFaults: Fault[] = (
+  [
+    ['sealed', (faults) => faults.seal(), (faults) => faults.unseal()],
+    ['gone', (faults) => faults.stop(), (faults) => faults.start()],
+  ] as [string, (faults: VaultFaults) => unknown, (faults: VaultFaults) => unknown][]
+).map(([how, begin, heal]) => ({
+  name: `vault-${how}`,
+  possible: ({ cluster }) => cluster.vault !== undefined,
+  only: 'vault',
+  async run({ cluster, disturbances }, _random, hold) {
+    const faults = cluster.vault?.faults as VaultFaults;
+    const end = disturbances.begin({ name: `vault ${how}`, affects: needsSigning, hears: true }, RECOVERY_MS);
+    await begin(faults);
+    await hold();
+    await heal(faults);
+    end();
+  },
+}));
+
 export const serviceFaults = [
   ...postgresFaults,
+  ...vaultFaults,
   ...engineFaults('redis', ({ cluster }) => cluster.redis, needsSingleUse),
   ...engineFaults('nats', ({ cluster }) => cluster.nats, []),
 ];

@@ -7,7 +7,7 @@ const storm: Fault = {
   name: 'rotation-storm',
   alone: true,
   async run(world, random) {
-    const end = world.disturbances.begin({ name: 'rotation storm', affects: [], pods: [] }, 0);
+    const end = world.disturbances.begin({ name: 'rotation storm', affects: [], hears: true }, 0);
     const rotations = random.integer(3, 8);
     for (let n = 0; n < rotations; n += 1) {
       await rotate(world, random);

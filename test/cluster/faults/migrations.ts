@@ -32,7 +32,7 @@ export const migrationFaults: Fault[] = [
     name: 'migration-ahead',
     alone: true,
     async run(world) {
-      const end = world.disturbances.begin({ name: 'migration under load', affects: [], pods: [] }, 0);
+      const end = world.disturbances.begin({ name: 'migration under load', affects: [], hears: true }, 0);
       for (const table of tables) {
         const version = next;
         next += 1;

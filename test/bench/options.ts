@@ -10,6 +10,8 @@ export const readOptions = (env: NodeJS.ProcessEnv) => ({
   connections: Number(env.CONNECTIONS ?? 64),
   /** Numbers of pods, each measured by itself. */
   pods: listed(env.PODS, ['1', '2', '4']).map(Number),
+  /** Numbers of workers of one pod, each measured by itself. */
+  workers: listed(env.WORKERS, ['2']).map(Number),
 });
 export type Options = ReturnType<typeof readOptions>;
 

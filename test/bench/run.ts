@@ -3,7 +3,7 @@
  * `oidc-provider`. The server that is measured has one core; load and PostgreSQL have the other. `docs/performance.md` says
  * what the figures mean.
  *
- * Environment: OPERATIONS, PEERS, PODS (lists with commas, or `none`), ROUNDS (3), SECONDS a round (5), CONNECTIONS (64).
+ * Environment: OPERATIONS, PEERS, PODS, WORKERS (lists with commas, or `none`), ROUNDS (3), SECONDS a round (5), CONNECTIONS (64).
  */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
@@ -51,7 +51,7 @@ try {
   console.log(reportOperations(results));
   const memory = subjects.map(({ name, server }) => [name, `${residentMegabytes(server.pid)} MB`]);
   console.log(`\n${table([['server', 'resident after the load'], ...memory])}`);
-  if (options.pods.length > 0) console.log(`\n${await measureScaling(authserver, options)}`);
+  if (options.pods.length + options.workers.length > 0) console.log(`\n${await measureScaling(authserver, options)}`);
 } finally {
   await Promise.all(subjects.map(({ server }) => server.stop()));
   await pool.end();

@@ -9,7 +9,7 @@ const root = join(import.meta.dirname, '../..');
 test('the load rig measures every operation of every server without an error', async () => {
   const { stdout } = await promisify(execFile)(process.execPath, ['test/bench/run.ts'], {
     cwd: root,
-    env: { ...process.env, ROUNDS: '1', SECONDS: '0.3', CONNECTIONS: '3', PODS: '1' },
+    env: { ...process.env, ROUNDS: '1', SECONDS: '0.3', CONNECTIONS: '3', PODS: '2', WORKERS: '2' },
   });
   const rows = stdout.split('\n').map((line) => line.split('|').map((cell) => cell.trim()));
   const measured = (name: string) => rows.filter(([, operation]) => operation === name);
@@ -29,7 +29,8 @@ test('the load rig measures every operation of every server without an error', a
     for (const [, , server, rate] of measured(operation))
       assert.match(rate ?? '', /^[1-9]\d*$/, `${operation} ${server}`);
   }
-  const [pods = []] = measured('1');
-  assert.match(pods[2] ?? '', /^[1-9]\d*$/);
-  assert.equal(pods[5], '0', 'errors of a pod');
+  for (const [what, row] of Object.entries({ 'two pods': measured('2')[0], 'two workers': measured('1')[0] })) {
+    assert.match(row?.[3] ?? '', /^[1-9]\d*$/, what);
+    assert.equal(row?.[6], '0', `errors of ${what}`);
+  }
 });

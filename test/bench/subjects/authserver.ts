@@ -22,8 +22,8 @@ const adminKey = 'an-admin-key-for-the-benchmark';
 const password = 'a password for the benchmark';
 
 export type Authserver = Subject & {
-  /** Starts another pod of the token plane, on any core. */
-  startPod(): Promise<{ server: Server; port: number }>;
+  /** Starts another pod of the token plane, on any core, with that many processes behind its port. */
+  startPod(workers: number): Promise<{ server: Server; port: number }>;
 };
 
 /** The real all-in-one server as it is installed, with its log; only its rate limit is off, as all load has one address. */
@@ -79,10 +79,13 @@ export const startAuthserver = async ({ dsn, directory, people }: SubjectOptions
     port,
     plans: plansFor({ clientId: client.id, authorization, ...held }),
     statements: () => statements(adminUrl),
-    async startPod() {
+    async startPod(workers) {
       const ownPort = await freePort();
       pods += 1;
-      return { server: await start(`pod-${pods}`, ['--role', 'token'], ownPort, undefined), port: ownPort };
+      return {
+        server: await start(`pod-${pods}`, ['--role', 'token', '--workers', `${workers}`], ownPort, undefined),
+        port: ownPort,
+      };
     },
   };
 };

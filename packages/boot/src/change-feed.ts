@@ -42,7 +42,11 @@ export const openTokenFeed = (options: FeedOptions): ChangeFeed => {
 /** What a control plane follows: LISTEN. With NATS it publishes there whatever the feed hears of. Not started. */
 export const openAdminFeed = (options: FeedOptions): ChangeFeed => {
   const { config, metrics } = options;
-  const relay = config.nats.url.length === 0 ? undefined : openRelay(options);
+  let published: 'up' | 'down' = 'down';
+  const onUp = (up: boolean): void => {
+    published = up ? 'up' : 'down';
+  };
+  const relay = config.nats.url.length === 0 ? undefined : openRelay(options, onUp);
   const watcher = feedOf(options, 'admin');
   const feed = createChangeFeed({
     ...watcher,
@@ -55,6 +59,10 @@ export const openAdminFeed = (options: FeedOptions): ChangeFeed => {
   });
   return {
     ...feed,
+    status() {
+      const status = feed.status();
+      return relay ? { ...status, channels: { ...status.channels, nats: published } } : status;
+    },
     async start() {
       await feed.start();
       relay?.start();
@@ -92,7 +100,7 @@ const feedOf = (options: FeedOptions, plane: Plane) => {
   } satisfies Partial<FeedWatcher> & Record<string, unknown>;
 };
 
-const openRelay = (options: FeedOptions): Relay => {
+const openRelay = (options: FeedOptions, tellUp: (up: boolean) => void): Relay => {
   const { config, metrics } = options;
   const nats = natsReporter(options, 'admin');
   return createRelay({
@@ -101,6 +109,7 @@ const openRelay = (options: FeedOptions): Relay => {
     name: nats.name,
     onPublished: (published) => metrics.changesPublished.inc(published),
     onUp(up) {
+      tellUp(up);
       metrics.changeChannelUp.set({ plane: 'admin', channel: 'nats' }, up ? 1 : 0);
       nats.onUp(up);
     },

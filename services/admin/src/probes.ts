@@ -3,6 +3,7 @@ import type { SystemStatus } from '@authserver/admin-api';
 import { probeCipher } from '@authserver/boot';
 import type { Config } from '@authserver/config';
 import type { DataCipher } from '@authserver/encryption';
+import type { FeedStatus } from '@authserver/events';
 import { type KeyStore, rotationsUntil } from '@authserver/keys';
 import { pingRedis, redisSettings } from '@authserver/replay';
 import { type Database, pendingMigrations, type Repositories } from '@authserver/store';
@@ -19,6 +20,7 @@ export type ProbeDeps = {
   keyStore: KeyStore;
   ping: () => Promise<unknown>;
   logger: Logger;
+  feedStatus?: (() => FeedStatus) | undefined;
 };
 
 /** Whoever does not answer in this time is not well. */
@@ -59,7 +61,11 @@ export const probeSubsystems = async (deps: ProbeDeps): Promise<Subsystem[]> => 
         ? answered
         : { wrong: true, detail: `not applied: ${pending.join(', ')}; run authserver migrate` };
     }),
-    probe('change_feed', 'postgres', async () => ({ detail: `at version ${await store.changes.latestVersion()}` })),
+    probe('change_feed', 'postgres', async () => {
+      const version = await store.changes.latestVersion();
+      const down = Object.entries(deps.feedStatus?.().channels ?? {}).filter(([, state]) => state === 'down');
+      return { detail: [`at version ${version}`, ...down.map(([name]) => `not connected to ${name}`)].join(', ') };
+    }),
     probe('signing', config.signing.key_store, async () => {
       const { signer, records, nextProblem } = await keyStore.load();
       await signer.sign('probe');

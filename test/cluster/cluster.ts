@@ -32,12 +32,15 @@ export type ClusterOptions = {
   reconcileMs: number;
   /** Where the signing keys live. */
   keyStore: KeyStoreName;
+  /** Processes of each token pod behind its one port; none is a pod that is one process. */
+  workers?: number | undefined;
 };
 
 export type Cluster = {
   directory: string;
   issuer: string;
   reconcileMs: number;
+  workers: number;
   tokenPods: Pod[];
   adminPods: Pod[];
   balancer: Balancer;
@@ -68,11 +71,12 @@ const roomySettings = {
 };
 
 /** One plane by itself, every other one as the container image runs it, by a release that has such a program. */
-const programOf = (release: string, role: Role, n: number): string[] => {
+const programOf = (release: string, role: Role, n: number, workers = 0): string[] => {
   const service = join(release, 'services', role, 'src/main.ts');
+  const several = role === 'token' && workers > 0 ? ['--workers', `${workers}`] : [];
   return n % 2 === 1 && existsSync(service)
-    ? [service]
-    : [join(release, 'cli/bin/authserver.js'), 'serve', '--role', role];
+    ? [service, ...several]
+    : [join(release, 'cli/bin/authserver.js'), 'serve', '--role', role, ...several];
 };
 
 /** Starts it all, and waits until every pod is ready. */
@@ -132,7 +136,7 @@ export const startCluster = async (options: ClusterOptions): Promise<Cluster> =>
     const network = await startNetwork();
     const pods = role === 'token' ? tokenPods : adminPods;
     const n = pods.length;
-    const program = () => programOf(releases.get(name) ?? options.release, role, n);
+    const program = () => programOf(releases.get(name) ?? options.release, role, n, options.workers);
     const pod = new Pod({
       ...{ name, role, directory, port, internalPort, network, program },
       settings: () => settingsFor(network),
@@ -164,6 +168,7 @@ export const startCluster = async (options: ClusterOptions): Promise<Cluster> =>
     directory,
     issuer: balancer.url,
     reconcileMs: options.reconcileMs,
+    workers: options.workers ?? 0,
     tokenPods,
     adminPods,
     balancer,

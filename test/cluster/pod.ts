@@ -130,6 +130,11 @@ export class Pod {
     this.#process?.signal('SIGCONT');
   }
 
+  /** Asks for new workers in the place of those it has. */
+  renew(): void {
+    this.#process?.tell('SIGUSR2');
+  }
+
   async kill(): Promise<void> {
     await this.#process?.kill();
   }

@@ -11,6 +11,8 @@ export type ManagedProcess = {
   running(): boolean;
   /** To the whole group, so that workers share the fate of what started them. */
   signal(signal: NodeJS.Signals): void;
+  /** To the process alone. */
+  tell(signal: NodeJS.Signals): void;
   /** To the process alone, as a supervisor asks it to stop. */
   terminate(): Promise<Ended>;
   kill(): Promise<Ended>;
@@ -57,6 +59,7 @@ export const startProcess = (options: {
     exited,
     running: () => !over,
     signal: (signal) => send(-pid, signal),
+    tell: (signal) => send(pid, signal),
     terminate() {
       send(pid, 'SIGTERM');
       return exited;

@@ -43,6 +43,7 @@ export type TrialOptions = {
   reconcileMs: number;
   nats: boolean;
   keyStore: KeyStoreName;
+  workers?: number | undefined;
   settings?: Record<string, string> | undefined;
   /** Told what goes on, line by line. */
   say: (line: string) => void;

@@ -56,6 +56,19 @@ const rollingRestart: Fault = {
   },
 };
 
+/** Every worker of every pod is started anew, one after the other, and nobody notices. */
+const workersRenewed: Fault = {
+  name: 'workers-renewed',
+  alone: true,
+  possible: ({ cluster }) => cluster.workers > 0,
+  async run(world, _random, hold) {
+    const end = world.disturbances.begin({ name: 'renewal of workers', affects: [], hears: true }, 0);
+    for (const pod of world.cluster.tokenPods) pod.renew();
+    await hold();
+    end();
+  },
+};
+
 const adminRestart: Fault = {
   name: 'admin-restart',
   async run(world, random) {
@@ -72,5 +85,6 @@ export const podFaults = [
   killed('token'),
   killed('admin'),
   rollingRestart,
+  workersRenewed,
   adminRestart,
 ];

@@ -21,9 +21,6 @@ const MOST_FILES_AGAIN = 3;
 /** A test process that is made to exit loses what still waits in its pipe to us: results of tests. So nothing may wait. */
 const blockingOutput = 'data:text/javascript,process.stdout._handle?.setBlocking?.(true)';
 
-/** What the tests need besides our own processes. */
-const needs: ('postgres' | 'nats' | 'redis')[] = ['postgres', 'nats', 'redis'];
-
 const beside = ['packages/*/src', 'services/*', 'cli/src', 'test/support', 'test/cluster'].map(
   (path) => `${path}/**/*.test.ts`,
 );
@@ -37,11 +34,21 @@ function testFiles(args: string[]): string[] {
   return files.filter((file) => filters.length === 0 || filters.some((part) => file.includes(part))).sort();
 }
 
-/** Passes the services on to the test files, which are child processes. */
+/**
+ * Passes the services on to the test files, which are child processes. PostgreSQL comes with us; where one of the others is
+ * missing, the tests that need it are skipped and say why.
+ */
 async function findServices(): Promise<void> {
-  if (needs.includes('postgres')) process.env.TEST_PG_URL = (await postgres()).adminDsn;
-  if (needs.includes('nats')) process.env.TEST_NATS_URL = (await nats()).url;
-  if (needs.includes('redis')) process.env.TEST_REDIS_URL = (await redis()).url;
+  process.env.TEST_PG_URL = (await postgres()).adminDsn;
+  for (const [name, find] of Object.entries({ NATS: nats, REDIS: redis })) {
+    try {
+      process.env[`TEST_${name}_URL`] = (await find()).url;
+    } catch (error) {
+      const reason = error instanceof Error ? error.message : String(error);
+      process.env[`TEST_NO_${name}`] = reason;
+      console.error(reason);
+    }
+  }
 }
 
 /** Kills a test process that overstays, and all of them when we are told to stop. */

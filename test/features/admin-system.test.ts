@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { startAuthServer } from '../support/auth-server.ts';
 import { runCli } from '../support/command-line.ts';
-import { redis } from '../support/services.ts';
+import { isMissing, redis } from '../support/services.ts';
 
 const server = await startAuthServer({ admin: true, env: { OAUTH_DEFAULT_CLIENT_SCOPE: 'tools/read' } });
 const { admin } = server;
@@ -65,7 +65,9 @@ test('a change feed that cannot be read is unhealthy, and the reason stays in th
   }
 });
 
-test('Redis is asked where it is configured: here it answers, there it does not', async () => {
+test('Redis is asked where it is configured: here it answers, there it does not', {
+  skip: isMissing('redis'),
+}, async () => {
   const { url } = await redis();
   const withRedis = await startAuthServer({ admin: true, env: { REDIS_URL: url } });
   assert.deepEqual((await subsystemsOf(withRedis)).redis, { status: 'healthy' });

@@ -10,7 +10,8 @@ import { inspect } from 'node:util';
 import { freePort } from '@authserver/cli/embedded-postgres';
 import { loadConfig } from '@authserver/config';
 import { openRedis, pingRedis, type RedisSettings, redisSettings } from '@authserver/replay';
-import { type RedisServer, startRedisServer } from '../support/redis-server.ts';
+import { findProgram } from '../support/programs.ts';
+import { noRedisServer, type RedisServer, startRedisServer } from '../support/redis-server.ts';
 import { inMs, openSharedPod, randomName } from '../support/shared-state.ts';
 
 const issuer = 'https://as.example.com';
@@ -21,39 +22,19 @@ after(() => rmSync(directory, { recursive: true, force: true }));
 const file = (name: string) => join(directory, name);
 const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: directory, stdio: 'pipe' });
 const newKey = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes'];
-for (const ca of ['ca', 'other'])
-  openssl('req', '-x509', ...newKey, '-keyout', `${ca}.key`, '-out', `${ca}.pem`, '-subj', `/CN=${ca}`, '-days', '2');
-for (const name of ['server', 'client']) {
-  openssl(
-    'req',
-    ...newKey,
-    '-keyout',
-    `${name}.key`,
-    '-out',
-    `${name}.csr`,
-    '-subj',
-    '/CN=localhost',
-    '-addext',
-    'subjectAltName=DNS:localhost',
-  );
-  openssl(
-    'x509',
-    '-req',
-    '-in',
-    `${name}.csr`,
-    '-CA',
-    'ca.pem',
-    '-CAkey',
-    'ca.key',
-    '-CAcreateserial',
-    '-out',
-    `${name}.pem`,
-    '-days',
-    '2',
-    '-copy_extensions',
-    'copy',
-  );
-}
+const makeCertificates = (): void => {
+  for (const ca of ['ca', 'other'])
+    openssl('req', '-x509', ...newKey, '-keyout', `${ca}.key`, '-out', `${ca}.pem`, '-subj', `/CN=${ca}`, '-days', '2');
+  for (const name of ['server', 'client']) {
+    const names = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost'];
+    openssl('req', ...newKey, '-keyout', `${name}.key`, '-out', `${name}.csr`, ...names);
+    const authority = ['-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-copy_extensions', 'copy'];
+    openssl('x509', '-req', '-in', `${name}.csr`, '-out', `${name}.pem`, '-days', '2', ...authority);
+  }
+};
+const noOpenssl = (await findProgram(['openssl'], ['openssl'])) === undefined ? 'there is no openssl on PATH' : false;
+const options = { skip: noRedisServer || noOpenssl };
+if (options.skip === false) makeCertificates();
 
 /** Everything that is done there, over two connections as two pods have them. */
 const works = async (settings: RedisSettings): Promise<void> => {
@@ -101,7 +82,7 @@ const fails = async (settings: RedisSettings): Promise<string> => {
   return reason;
 };
 
-test('TLS: with the right authority, and with nothing else', async () => {
+test('TLS: with the right authority, and with nothing else', options, async () => {
   const port = await freePort();
   const tls = [
     '--tls-port',
@@ -127,7 +108,7 @@ test('TLS: with the right authority, and with nothing else', async () => {
   );
 });
 
-test('TLS: with a certificate of our own where one is asked for', async () => {
+test('TLS: with a certificate of our own where one is asked for', options, async () => {
   const port = await freePort();
   await startRedisServer([
     '--tls-port',
@@ -147,33 +128,37 @@ test('TLS: with a certificate of our own where one is asked for', async () => {
   });
 });
 
-test('a user with a password and a database of its own, who may do what KEYS.md says and no more', async () => {
-  const server = await startRedisServer();
-  const commands = [
-    '+@connection',
-    '+info',
-    '+evalsha',
-    '+eval',
-    '+set',
-    '+get',
-    '+time',
-    '+hget',
-    '+hset',
-    '+hmget',
-    '+pexpire',
-    '+del',
-    '+select',
-  ];
-  await server.command('ACL', 'SETUSER', 'as', 'on', `>${password}`, '~authserver:*', '~{authserver:*', ...commands);
-  await server.command('ACL', 'SETUSER', 'default', 'off');
-  const url = `redis://127.0.0.1:${server.port}/3`;
-  await works({ url, username: 'as', password });
-  await works({ url: url.replace('//', `//as:${encodeURIComponent(password)}@`) });
-  assert.match(await fails({ url, username: 'as', password: `${password}!` }), /WRONGPASS/);
-  assert.match(await fails({ url }), /NOAUTH/);
-});
+test(
+  'a user with a password and a database of its own, who may do what KEYS.md says and no more',
+  options,
+  async () => {
+    const server = await startRedisServer();
+    const commands = [
+      '+@connection',
+      '+info',
+      '+evalsha',
+      '+eval',
+      '+set',
+      '+get',
+      '+time',
+      '+hget',
+      '+hset',
+      '+hmget',
+      '+pexpire',
+      '+del',
+      '+select',
+    ];
+    await server.command('ACL', 'SETUSER', 'as', 'on', `>${password}`, '~authserver:*', '~{authserver:*', ...commands);
+    await server.command('ACL', 'SETUSER', 'default', 'off');
+    const url = `redis://127.0.0.1:${server.port}/3`;
+    await works({ url, username: 'as', password });
+    await works({ url: url.replace('//', `//as:${encodeURIComponent(password)}@`) });
+    assert.match(await fails({ url, username: 'as', password: `${password}!` }), /WRONGPASS/);
+    assert.match(await fails({ url }), /NOAUTH/);
+  },
+);
 
-test('sentinels tell where the primary is, also after another was made it', async () => {
+test('sentinels tell where the primary is, also after another was made it', options, async () => {
   const first = await startRedisServer();
   const second = await startRedisServer(['--replicaof', '127.0.0.1', String(first.port)]);
   const port = await freePort();
@@ -199,7 +184,7 @@ test('sentinels tell where the primary is, also after another was made it', asyn
   assert.match(await second.command('ROLE'), /master/);
 });
 
-test('a cluster: what a script touches lies on one node', async () => {
+test('a cluster: what a script touches lies on one node', options, async () => {
   const nodes = await Promise.all(
     [0, 1, 2].map(() => startRedisServer(['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000'])),
   );

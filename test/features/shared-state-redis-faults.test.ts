@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
 import { createServer, type Socket } from 'node:net';
 import { after, test } from 'node:test';
-import { startRedisServer } from '../support/redis-server.ts';
+import { noRedisServer, startRedisServer } from '../support/redis-server.ts';
 import { connectRedis, inMs, openSharedPod, randomName } from '../support/shared-state.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
 
@@ -50,11 +50,15 @@ const isBack = async (pod: Pod): Promise<void> => {
   }
 };
 
-const server = await startRedisServer();
-const { url } = server;
-const pod = await openSharedPod({ url, issuer });
+const start = async () => {
+  const server = await startRedisServer();
+  return { server, url: server.url, pod: await openSharedPod({ url: server.url, issuer }) };
+};
+const options = { skip: noRedisServer };
+/** Where there is no program to start, no test below runs. */
+const { server, url, pod } = noRedisServer === false ? await start() : ({} as Awaited<ReturnType<typeof start>>);
 
-test('a restart without persistence forgets, and is no outage that lasts [threat D09]', async () => {
+test('a restart without persistence forgets, and is no outage that lasts [threat D09]', options, async () => {
   const { until } = inMs(60_000);
   assert.equal(await pod.singleUse.claim('dpop_proof', 'before', { until }), true);
   await server.stop();
@@ -66,7 +70,7 @@ test('a restart without persistence forgets, and is no outage that lasts [threat
   assert.equal(await pod.singleUse.claim('dpop_proof', 'before', { until }), false);
 });
 
-test('a restart with persistence forgets nothing', async () => {
+test('a restart with persistence forgets nothing', options, async () => {
   const durable = await startRedisServer(['--appendonly', 'yes', '--appendfsync', 'always']);
   const own = await openSharedPod({ url: durable.url, issuer });
   assert.equal(await own.singleUse.claim('dpop_proof', 'before', inMs(60_000)), true);
@@ -76,7 +80,7 @@ test('a restart with persistence forgets nothing', async () => {
   assert.equal(await own.singleUse.claim('dpop_proof', 'before', inMs(60_000)), false);
 });
 
-test('FLUSHALL forgets, and nothing else: counting, claiming and scripts go on', async () => {
+test('FLUSHALL forgets, and nothing else: counting, claiming and scripts go on', options, async () => {
   const limit = pod.limiter.limit('device_codes', budget);
   await limit.take('x', 3);
   await pod.singleUse.claim('dpop_proof', 'flushed', inMs(60_000));
@@ -87,7 +91,7 @@ test('FLUSHALL forgets, and nothing else: counting, claiming and scripts go on',
   assert.equal(await pod.singleUse.claim('dpop_proof', 'flushed', inMs(60_000)), false);
 });
 
-test('a full Redis that does not forget refuses what is new and knows what is old', async () => {
+test('a full Redis that does not forget refuses what is new and knows what is old', options, async () => {
   await pod.singleUse.claim('dpop_proof', 'old', inMs(60_000));
   await server.command('CONFIG', 'SET', 'maxmemory-policy', 'noeviction');
   await server.command('CONFIG', 'SET', 'maxmemory', '1');
@@ -97,7 +101,7 @@ test('a full Redis that does not forget refuses what is new and knows what is ol
   assert.equal(await pod.singleUse.claim('dpop_proof', 'old', inMs(60_000)), false);
 });
 
-test('a Redis that makes room by forgetting is told of, once for each connection', async () => {
+test('a Redis that makes room by forgetting is told of, once for each connection', options, async () => {
   const told: string[] = [];
   const onForgetful = (policy: string) => told.push(policy);
   for (const [policy, most] of [
@@ -116,15 +120,19 @@ test('a Redis that makes room by forgetting is told of, once for each connection
   assert.deepEqual(told, ['volatile-ttl', 'allkeys-random']);
 });
 
-test('a primary that became a replica takes no claims (READONLY), and is found again when it is one', async () => {
-  const primary = await startRedisServer();
-  await server.command('REPLICAOF', '127.0.0.1', String(primary.port));
-  await isRefused(pod);
-  await server.command('REPLICAOF', 'NO', 'ONE');
-  await isBack(pod);
-});
+test(
+  'a primary that became a replica takes no claims (READONLY), and is found again when it is one',
+  options,
+  async () => {
+    const primary = await startRedisServer();
+    await server.command('REPLICAOF', '127.0.0.1', String(primary.port));
+    await isRefused(pod);
+    await server.command('REPLICAOF', 'NO', 'ONE');
+    await isBack(pod);
+  },
+);
 
-test('a password that changed (NOAUTH, WRONGPASS) refuses, and the right one is let in', async () => {
+test('a password that changed (NOAUTH, WRONGPASS) refuses, and the right one is let in', options, async () => {
   const [wrong, none] = [`redis://:no@127.0.0.1:${server.port}`, url];
   await server.command('CONFIG', 'SET', 'requirepass', 'secret of the test');
   for (const at of [wrong, none]) await isRefused(await openSharedPodNow({ url: at, issuer }));
@@ -135,7 +143,7 @@ test('a password that changed (NOAUTH, WRONGPASS) refuses, and the right one is 
   await named.run('replay', (client) => client.config('SET', 'requirepass', ''));
 });
 
-test('a Redis that is still loading, or has lost its cluster, or answers nonsense', async () => {
+test('a Redis that is still loading, or has lost its cluster, or answers nonsense', options, async () => {
   for (const line of [
     '-LOADING Redis is loading the dataset in memory',
     '-MASTERDOWN Link with MASTER is down',
@@ -148,7 +156,7 @@ test('a Redis that is still loading, or has lost its cluster, or answers nonsens
     await isRefused(await openSharedPodNow({ url: await answering(line), issuer }));
 });
 
-test('a Redis that is slow keeps nobody for a second, and the next ones not at all', async () => {
+test('a Redis that is slow keeps nobody for a second, and the next ones not at all', options, async () => {
   const proxy = await startTcpProxy({ host: '127.0.0.1', port: server.port });
   after(() => proxy.close());
   const own = await openSharedPod({ url: `redis://127.0.0.1:${proxy.port}`, issuer });

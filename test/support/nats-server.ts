@@ -1,18 +1,15 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { after } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { freePort, type Tethered, tether } from '@authserver/cli/embedded-postgres';
 import { connect } from 'nats';
 import { natsCertificate, natsPrivateKey, otherAuthority } from './nats-certificates.ts';
+import { findProgram } from './programs.ts';
 
-/** Debian keeps servers in sbin, which ordinary users do not have on their path. */
-const binary = [...(process.env.PATH ?? '').split(delimiter), '/usr/sbin', '/usr/local/sbin']
-  .map((directory) => join(directory, 'nats-server'))
-  .find((file) => existsSync(file));
+const binary = await findProgram(['nats-server'], ['nats-server']);
 
 /** Why a test that stops, starts or configures a server of its own cannot run. */
 export const noNatsServer = binary === undefined ? 'there is no nats-server on PATH' : false;

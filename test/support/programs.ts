@@ -22,7 +22,7 @@ const isExecutable = (path: string): boolean => {
 const installed = (names: readonly string[]): string | undefined =>
   (process.env.PATH ?? '')
     .split(delimiter)
-    .concat('/usr/bin')
+    .concat('/usr/bin', '/usr/sbin', '/usr/local/sbin') // Debian keeps servers where ordinary users do not look
     .flatMap((directory) => names.map((name) => join(directory, name)))
     .find(isExecutable);
 

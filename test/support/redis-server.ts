@@ -1,12 +1,17 @@
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
-import { delimiter, join } from 'node:path';
+import { join } from 'node:path';
 import { after } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { freePort, type Tethered, tether } from '@authserver/cli/embedded-postgres';
+import { findProgram } from './programs.ts';
+
+const binary = await findProgram(['redis-server'], ['redis-server']);
+
+/** Why a test that stops, starts or configures a Redis of its own cannot run. */
+export const noRedisServer = binary === undefined ? 'there is no redis-server on PATH' : false;
 
 export type RedisServer = {
   port: number;
@@ -26,10 +31,7 @@ export const startRedisServer = async (
   flags: readonly string[] = [],
   whole?: { arguments: readonly string[]; port: number },
 ): Promise<RedisServer> => {
-  const binary = [...(process.env.PATH ?? '').split(delimiter), '/usr/bin', '/usr/local/bin']
-    .map((directory) => join(directory, 'redis-server'))
-    .find(existsSync);
-  if (!binary) throw new Error('this test needs redis-server on PATH: apt-get install redis-server');
+  if (binary === undefined) throw new Error('there is no redis-server on PATH');
   const directory = await mkdtemp(join(tmpdir(), 'authserver-redis-'));
   const port = whole?.port ?? (await freePort());
   let server: Tethered | undefined;

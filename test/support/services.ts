@@ -11,6 +11,7 @@ import { get } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
 import { delimiter, join } from 'node:path';
+import { test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { freePort, openEmbeddedPostgres, tether } from '@authserver/cli/embedded-postgres';
@@ -74,7 +75,24 @@ export async function stopServices(): Promise<void> {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 }
 
-function once(name: string, url: string | undefined, use: (url: string) => Promise<Found | string>, ways: Way[]) {
+/** Why the runner found no such service; false where there is one, or nobody has looked yet. */
+export const isMissing = (name: 'nats' | 'redis'): string | false =>
+  process.env[`TEST_NO_${name.toUpperCase()}`] ?? false;
+
+/** A file whose tests all need what is not there is one skipped test, and nothing else. */
+async function skipFile(name: string, reason: string): Promise<never> {
+  await test(`all tests of this file need ${name}`, { skip: reason });
+  process.exit(0);
+}
+
+function once(
+  name: 'postgres' | 'nats' | 'redis',
+  url: string | undefined,
+  use: (url: string) => Promise<Found | string>,
+  ways: Way[],
+) {
+  const reason = name !== 'postgres' && process.env.NODE_TEST_CONTEXT !== undefined && isMissing(name);
+  if (reason) return skipFile(name, reason);
   const service = known.get(name) ?? choose(name, url ? [() => use(url)] : ways);
   known.set(name, service);
   return service;

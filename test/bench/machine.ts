@@ -68,12 +68,16 @@ export const cpuSeconds = (pid: number): number => {
 /** From the state on: what stands before is a name in parentheses, with whatever is in it. */
 const statFields = (pid: number): string[] => (proc(pid, 'stat').split(/\) (?=[A-Z] )/)[1] ?? '').split(' ');
 
-/** The same of a process and its children, such as PostgreSQL's, one for each connection. */
-export const familyCpuSeconds = (parent: number): number =>
-  (existsSync('/proc') ? readdirSync('/proc') : [])
-    .map(Number)
-    .filter((pid) => pid === parent || Number(statFields(pid)[1]) === parent)
-    .reduce((sum, pid) => sum + (cpuSeconds(pid) || 0), 0); // one may have ended meanwhile
+/** The same of a process and its children, such as PostgreSQL's, one for each connection; those that have ended too. */
+export const familyCpuSeconds = (parent: number): number => {
+  const pids = (existsSync('/proc') ? readdirSync('/proc') : []).map(Number);
+  const children = pids.filter((pid) => Number(statFields(pid)[1]) === parent);
+  const ended = statFields(parent).slice(13, 15).map(Number);
+  return [cpuSeconds(parent), ...children.map(cpuSeconds), ...ended.map((ticks) => ticks / ticksPerSecond)].reduce(
+    (sum, seconds) => sum + (seconds || 0), // one that has ended since has no figures
+    0,
+  );
+};
 
 export const residentMegabytes = (pid: number): number =>
   Math.round(Number(/VmRSS:\s+(\d+)/.exec(proc(pid, 'status'))?.[1]) / 1024);

@@ -21,7 +21,7 @@ export type Round = {
 /** The database they share: a connection, and the process all others come from. */
 export type Postgres = { pool: pg.Pool; pid: number };
 
-const warmUpSeconds = 2;
+const warmUpSeconds = 4;
 
 /**
  * Measures an operation of all subjects in turn, round by round, so that what the machine does meanwhile meets all of them.

@@ -1,10 +1,8 @@
 import type { Server } from 'node:http';
-import type { Logger, Metrics } from '@authserver/telemetry';
+import { createRequestLog, type Logger, type Metrics } from '@authserver/telemetry';
 import Fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
-  type FastifyReply,
-  type FastifyRequest,
   LogController,
   type RawReplyDefaultExpression,
   type RawRequestDefaultExpression,
@@ -58,6 +56,7 @@ type Method = (typeof methods)[number];
 export const createHttpServer = (options: HttpServerOptions): HttpServer => {
   const isTrustedProxy = trustedProxyCheck(options.trustedProxies);
   const { draining = () => false } = options;
+  const logRequest = createRequestLog(options.logger);
   const app: HttpServer = Fastify({
     loggerInstance: options.logger as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true }),
@@ -131,31 +130,20 @@ export const createHttpServer = (options: HttpServerOptions): HttpServer => {
     };
     options.metrics.httpRequests.inc(labels);
     options.metrics.httpDuration.observe(labels, reply.elapsedTime / 1000);
-    const level = reply.statusCode >= 500 ? 'error' : reply.statusCode >= 400 ? 'warn' : 'info';
-    if (options.logger.isLevelEnabled(level)) logRequest(options.logger, level, request, reply);
+    logRequest({
+      level: reply.statusCode >= 500 ? 'error' : reply.statusCode >= 400 ? 'warn' : 'info',
+      requestId: request.id,
+      method: request.method,
+      path: pathOf(request.url),
+      status: reply.statusCode,
+      durationMs: reply.elapsedTime,
+      address: request.ip,
+    });
     done();
   });
 
   return app;
 };
-
-const logRequest = (
-  logger: Logger,
-  level: 'error' | 'warn' | 'info',
-  request: FastifyRequest,
-  reply: FastifyReply,
-): void =>
-  logger[level](
-    {
-      request_id: request.id,
-      method: request.method,
-      path: pathOf(request.url),
-      status: reply.statusCode,
-      duration_ms: Math.round(reply.elapsedTime * 100) / 100,
-      remote_addr: request.ip,
-    },
-    'http request',
-  );
 
 /** A compressed body would be parsed as if it were text. Nobody needs one for a few hundred bytes (RFC 9110 §8.4). */
 class UnreadableEncoding extends Error {

@@ -39,7 +39,7 @@ let latest = 0;
 let latestText = '';
 
 /** The time as pino writes it. Many lines have the same. */
-const isoTime = (): string => {
+export const isoTime = (): string => {
   const now = Date.now();
   if (now !== latest) {
     latest = now;

@@ -1,0 +1,34 @@
+import { pino } from 'pino';
+import { isoTime, type Logger } from './logger.ts';
+
+/** What the access log says of a request. The path has no query, which may hold a code or worse. */
+export type RequestLine = {
+  level: 'info' | 'warn' | 'error';
+  requestId: string;
+  method: string;
+  path: string;
+  status: number;
+  durationMs: number;
+  address: string;
+};
+
+/** Where pino keeps what a logger writes to, and what its lines begin with. */
+type Inside = { [pino.symbols.streamSym]: { write(line: string): unknown }; [pino.symbols.chindingsSym]: string };
+
+/**
+ * The access log: the lines pino would write, at a fifth of their cost. Each request has one, and every field is ours but
+ * the path and the address, so nothing has to be looked through for what must not be there.
+ */
+export const createRequestLog = (logger: Logger): ((line: RequestLine) => void) => {
+  const inside = logger as unknown as Inside;
+  const stream = inside[pino.symbols.streamSym];
+  const bindings = inside[pino.symbols.chindingsSym];
+  return (line) => {
+    if (!logger.isLevelEnabled(line.level)) return;
+    stream.write(
+      `{"level":"${line.level}"${isoTime()}${bindings},"request_id":"${line.requestId}","method":"${line.method}",` +
+        `"path":${JSON.stringify(line.path)},"status":${line.status},"duration_ms":${line.durationMs.toFixed(2)},` +
+        `"remote_addr":${JSON.stringify(line.address)},"msg":"http request"}\n`,
+    );
+  };
+};

@@ -58,10 +58,8 @@ export const createHttpServer = (options: HttpServerOptions): HttpServer => {
   const { draining = () => false } = options;
   const logRequest = createRequestLog(options.logger);
   const app: HttpServer = Fastify({
-    loggerInstance: options.logger as FastifyBaseLogger,
+    loggerInstance: withoutChildren(options.logger),
     logController: new LogController({ disableRequestLogging: true }),
-    // Our own lines name the request; a logger for each request would cost more than the line.
-    childLoggerFactory: (logger) => logger,
     trustProxy: isTrustedProxy,
     bodyLimit: jsonBodyLimit,
     requestTimeout: options.readTimeoutMs,
@@ -143,6 +141,12 @@ export const createHttpServer = (options: HttpServerOptions): HttpServer => {
   });
 
   return app;
+};
+
+/** Our own lines name the request; a logger for each request would cost more than the line. */
+const withoutChildren = (logger: Logger): FastifyBaseLogger => {
+  const shared: FastifyBaseLogger = Object.create(logger, { child: { value: () => shared } });
+  return shared;
 };
 
 /** A compressed body would be parsed as if it were text. Nobody needs one for a few hundred bytes (RFC 9110 §8.4). */

@@ -15,6 +15,8 @@ import { launchServer, type StartedServer, startServer } from '../support/starte
 const world = async (t: TestContext) => {
   const { dsn, drop } = await createDatabase();
   const pool = new pg.Pool({ connectionString: dsn, max: 2 });
+  // The database may be dropped before the server has noticed that a connection was closed.
+  pool.on('connect', (connection) => connection.on('error', () => {}));
   t.after(async () => {
     await pool.end();
     await drop();

@@ -309,8 +309,11 @@ const page = async (t: TestContext, way: Way) => {
   });
 };
 
-describe('the command-line page', { concurrency: true }, () => {
-  for (const way of ['over HTTP', 'with --config'] as const) test(way, (t) => page(t, way));
+/** The whole page, some eighty commands one after the other; each step has the time a test has. */
+const timeout = 280_000;
+
+describe('the command-line page', { concurrency: true, timeout }, () => {
+  for (const way of ['over HTTP', 'with --config'] as const) test(way, { timeout }, (t) => page(t, way));
 });
 
 test('every command takes --help, and every one of the administrator --config and --json', async () => {

@@ -6,7 +6,7 @@
 import assert from 'node:assert/strict';
 import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { describe, type TestContext, test } from 'node:test';
+import { type TestContext, test } from 'node:test';
 import { github } from '../support/brokering.ts';
 import { newPlace, type Way } from '../support/seed-page.ts';
 import { startServer } from '../support/started-server.ts';
@@ -309,12 +309,8 @@ const page = async (t: TestContext, way: Way) => {
   });
 };
 
-/** The whole page, some eighty commands one after the other; each step has the time a test has. */
-const timeout = 280_000;
-
-describe('the command-line page', { concurrency: true, timeout }, () => {
-  for (const way of ['over HTTP', 'with --config'] as const) test(way, { timeout }, (t) => page(t, way));
-});
+// One way after the other: side by side, on two cores, each takes longer than a test may.
+for (const way of ['over HTTP', 'with --config'] as const) test(`the command-line page, ${way}`, (t) => page(t, way));
 
 test('every command takes --help, and every one of the administrator --config and --json', async () => {
   const { shell } = await newPlace('over HTTP');

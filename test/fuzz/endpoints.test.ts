@@ -6,7 +6,7 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type TestContext, test } from 'node:test';
 import { Worker } from 'node:worker_threads';
-import { catalogue } from '@authserver/telemetry';
+import { catalogue, type MetricSpec } from '@authserver/telemetry';
 import { startAuthServer } from '../support/auth-server.ts';
 import { TestBrowser } from '../support/browser.ts';
 import { register } from '../support/registration.ts';
@@ -111,8 +111,8 @@ const rows = async (): Promise<Map<string, number>> => {
 const series = async () => seriesOf((await server.pods[0]?.metrics.render())?.body ?? '');
 
 const closed = new Set(
-  Object.values(catalogue).flatMap(({ labels }) =>
-    Object.values<readonly string[] | 'open'>(labels).flatMap((values) => (values === 'open' ? [] : values)),
+  Object.values<MetricSpec>(catalogue).flatMap(({ labels }) =>
+    Object.values(labels).flatMap((values) => (typeof values === 'string' ? [] : values)),
   ),
 );
 const routes = readSourceFiles()

@@ -1,6 +1,7 @@
 export * from './change-feed.ts';
 export * from './checks.ts';
 export * from './data-cipher.ts';
+export * from './database-metrics.ts';
 export * from './import-keys.ts';
 export * from './key-store.ts';
 export * from './notes.ts';

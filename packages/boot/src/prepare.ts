@@ -3,9 +3,11 @@ import type { Config } from '@authserver/config';
 import type { DataCipher } from '@authserver/encryption';
 import { createKeyring, type Keyring, type KeyStore } from '@authserver/keys';
 import { type Database, ensurePartitions, migrate, openDatabase, repositories } from '@authserver/store';
+import type { Metrics } from '@authserver/telemetry';
 import { type OpenedCipher, openDataCipher } from './data-cipher.ts';
 import { readOrCreateSecret } from './generated-secrets.ts';
 import { type OpenedKeyStore, openKeyStore } from './key-store.ts';
+import { measuredCipher } from './measured-cipher.ts';
 
 /** The database a process stands on. */
 export type OpenedDatabase = {
@@ -40,6 +42,8 @@ export type PrepareOptions = {
   config: Config;
   database: OpenedDatabase;
   env: NodeJS.ProcessEnv;
+  /** Where the cipher is measured. */
+  metrics?: Metrics;
   /** Told what is going on, for a person who waits. */
   progress?: (message: string) => void;
   /** Told what an operator should look into although it works still. */
@@ -73,7 +77,7 @@ export const prepare = async (options: PrepareOptions): Promise<Prepared> => {
     connection = keyDatabase;
     await ensurePartitions(keyDatabase, new Date());
     opened = await openDataCipher(config, env, warn);
-    const { cipher } = opened;
+    const cipher = opened.cipher && options.metrics ? measuredCipher(opened.cipher, options.metrics) : opened.cipher;
     // One at a time: of two processes with different directories, the second must find that keys exist.
     const { keyStore, dcrMode } = await keyDatabase.transaction(async (tx) => {
       await tx.query('prepare_lock', 'select pg_advisory_xact_lock(7237912384503)');

@@ -52,15 +52,16 @@ export const aesMasterCipher = (keys: { current: MasterKey; previous?: MasterKey
     async decrypt(owner, sealed) {
       const parts = readBlob(sealed);
       const key = parts && known.find(({ id }) => id.equals(parts.keyId));
-      if (parts === undefined) throw new DecryptionError(`what is stored for ${owner} is not an aes_master value`);
+      if (parts === undefined)
+        throw new DecryptionError(whyUnreadable(sealed), `what is stored for ${owner} is not an aes_master value`);
       if (key === undefined)
-        throw new DecryptionError(`no configured master key encrypted what is stored for ${owner}`);
+        throw new DecryptionError('unknown_key', `no configured master key encrypted what is stored for ${owner}`);
       const decipher = createDecipheriv('aes-256-gcm', keyOf(key, owner), parts.nonce, { authTagLength: tagBytes });
       decipher.setAAD(associated(parts.header, owner)).setAuthTag(parts.tag);
       try {
         return Buffer.concat([decipher.update(parts.ciphertext), decipher.final()]);
       } catch {
-        throw new DecryptionError(`what is stored for ${owner} was changed, or belongs to another row`);
+        throw new DecryptionError('auth_failed', `what is stored for ${owner} was changed, or belongs to another row`);
       }
     },
 
@@ -80,6 +81,9 @@ const readBlob = ({ backend: by, blob }: Sealed) => {
     tag: blob.subarray(-tagBytes),
   };
 };
+
+const whyUnreadable = ({ backend: by, blob }: Sealed): 'invalid_format' | 'unsupported_version' =>
+  by === backend && blob.length >= overheadBytes ? 'unsupported_version' : 'invalid_format';
 
 const associated = (header: Buffer, owner: string): Buffer => Buffer.concat([header, Buffer.from(owner)]);
 

@@ -9,7 +9,10 @@ export const anyBackendCipher = (current: DataCipher, previous: readonly DataCip
     async decrypt(owner, sealed) {
       const cipher = all.find(({ backend }) => backend === sealed.backend);
       if (cipher) return await cipher.decrypt(owner, sealed);
-      throw new DecryptionError(`what is stored for ${owner} needs ${sealed.backend}, which is not configured`);
+      throw new DecryptionError(
+        'unknown_key',
+        `what is stored for ${owner} needs ${sealed.backend}, which is not configured`,
+      );
     },
     isCurrent: (sealed) => current.isCurrent(sealed),
   };

@@ -27,9 +27,18 @@ export interface DataCipher {
   isCurrent(sealed: Sealed): Promise<boolean>;
 }
 
+/** Why a stored secret is not opened. */
+export type DecryptionFailure = 'invalid_format' | 'unsupported_version' | 'unknown_key' | 'auth_failed';
+
 /** A stored secret cannot be opened with any configured key. The message names the owner, never the value. */
 export class DecryptionError extends Error {
   override readonly name = 'DecryptionError';
+  readonly failure: DecryptionFailure;
+
+  constructor(failure: DecryptionFailure, message: string) {
+    super(message);
+    this.failure = failure;
+  }
 }
 
 /** The home of the key cannot be reached, or refuses us. */

@@ -68,14 +68,14 @@ export const vaultTransitCipher = (options: { vault: VaultClient; mount: string;
     async decrypt(owner, sealed) {
       const ciphertext = sealed.blob.toString('latin1');
       if (sealed.backend !== backend || versionOf(ciphertext) === undefined)
-        throw new DecryptionError(`what is stored for ${owner} is not a ${backend} value`);
+        throw new DecryptionError('invalid_format', `what is stored for ${owner} is not a ${backend} value`);
       return await open(owner, ciphertext).catch((error: unknown) => {
         if (
           error instanceof VaultError &&
           error.failure === 'refused' &&
           !/key not found|no handler/.test(error.message)
         )
-          throw new DecryptionError(`Vault does not open what is stored for ${owner}: ${error.message}`);
+          throw new DecryptionError('auth_failed', `Vault does not open what is stored for ${owner}: ${error.message}`);
         return unavailable(error);
       });
     },

@@ -26,6 +26,11 @@ export type Database = Queryable & {
   end(): Promise<void>;
 };
 
+export type DatabasePool = Database & {
+  /** Its connections at this moment, and how many wait for one. */
+  connections(): { inUse: number; idle: number; waiting: number; max: number };
+};
+
 export type DatabaseOptions = {
   dsn: string;
   maxConnections: number;
@@ -86,7 +91,7 @@ const connectMs = 900;
  * The pool. A caller never waits long: no connection or no answer within 900 ms, both together, is `StoreUnavailable`,
  * which becomes 503 with `Retry-After`. The connection that did not answer is thrown away.
  */
-export const openDatabase = (options: DatabaseOptions): Database => {
+export const openDatabase = (options: DatabaseOptions): DatabasePool => {
   const answerMs = options.queryTimeoutMs ?? 900;
   const pool = new pg.Pool({
     connectionString: options.dsn,
@@ -191,6 +196,12 @@ export const openDatabase = (options: DatabaseOptions): Database => {
         connection.release(broken);
       }
     },
+    connections: () => ({
+      inUse: pool.totalCount - pool.idleCount,
+      idle: pool.idleCount,
+      waiting: pool.waitingCount,
+      max: options.maxConnections,
+    }),
     end: () => pool.end(),
   };
 };

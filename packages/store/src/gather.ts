@@ -3,6 +3,14 @@ import { Deadlocked, StoreUnavailable } from './errors.ts';
 
 export type GatherLimits = { queue: number; batch: number; inFlight: number };
 
+/** Told how a statement is shared. */
+export type GatherWatch = {
+  /** How many wait, for whoever asks. */
+  waiting(length: () => number): void;
+  batch(size: number): void;
+  refused(): void;
+};
+
 type Waiting<Item, Result> = { item: Item; resolve: (result: Result) => void; reject: (error: unknown) => void };
 
 /**
@@ -20,10 +28,12 @@ type Waiting<Item, Result> = { item: Item; resolve: (result: Result) => void; re
 export const gather = <Item, Result>(
   run: (items: readonly Item[]) => Promise<readonly Result[]>,
   limits: GatherLimits = { queue: 8192, batch: 256, inFlight: 2 },
+  watch?: GatherWatch,
 ): ((item: Item) => Promise<Result>) => {
   const queue: Waiting<Item, Result>[] = [];
   let inFlight = 0;
   let scheduled = false;
+  watch?.waiting(() => queue.length);
 
   const settle = async (batch: readonly Waiting<Item, Result>[]): Promise<void> => {
     try {
@@ -46,7 +56,9 @@ export const gather = <Item, Result>(
     scheduled = false;
     while (queue.length > 0 && inFlight < limits.inFlight) {
       inFlight += 1;
-      void settle(queue.splice(0, limits.batch)).then(() => {
+      const batch = queue.splice(0, limits.batch);
+      watch?.batch(batch.length);
+      void settle(batch).then(() => {
         inFlight -= 1;
         flush();
       });
@@ -56,6 +68,7 @@ export const gather = <Item, Result>(
   return (item) =>
     new Promise((resolve, reject) => {
       if (queue.length >= limits.queue) {
+        watch?.refused();
         reject(new StoreUnavailable('too many requests are waiting for the database'));
         return;
       }

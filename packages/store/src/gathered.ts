@@ -1,5 +1,6 @@
+import type { GatheredStatement } from '@authserver/telemetry';
 import type { Queryable } from './db.ts';
-import { gather } from './gather.ts';
+import { type GatherWatch, gather } from './gather.ts';
 import { findCodes, insertCodes, type NewAuthorizationCode, type Redemption } from './runtime/authorization-codes.ts';
 import { findLiveSessions } from './runtime/browser-sessions.ts';
 import { type ConsentQuestion, listActiveConsents } from './runtime/consent-grants.ts';
@@ -15,19 +16,27 @@ import type { Repositories } from './store.ts';
  *
  * What several requests spend together waits for no row; whoever is passed over for that is served alone.
  */
-export const gathered = (db: Queryable, plain: Repositories) => {
-  const insertIssuance = gather(async (rows: readonly Issuance[]) => {
+export const gathered = (db: Queryable, plain: Repositories, watch?: (operation: GatheredStatement) => GatherWatch) => {
+  const share = <Item, Result>(
+    operation: GatheredStatement,
+    run: (items: readonly Item[]) => Promise<readonly Result[]>,
+  ) => gather(run, undefined, watch?.(operation));
+  const insertIssuance = share('issuance_insert_many', async (rows: readonly Issuance[]) => {
     await issuances(db).insertMany(rows);
     return rows;
   });
-  const isLive = gather((ids: readonly string[]) => areLive(db, ids));
-  const findRefreshToken = gather((hashes: readonly Buffer[]) => findRefreshTokens(db, hashes));
-  const spend = gather((spendings: readonly Spending[]) => spendRefreshTokens(db, spendings));
-  const findCode = gather((hashes: readonly Buffer[]) => findCodes(db, hashes));
-  const insertCode = gather((codes: readonly NewAuthorizationCode[]) => insertCodes(db, codes));
-  const redeem = gather((redemptions: readonly Redemption[]) => redeemCodes(db, redemptions));
-  const findSession = gather((asked: readonly { idHash: Buffer; now: Date }[]) => findLiveSessions(db, asked));
-  const listActive = gather((questions: readonly ConsentQuestion[]) => listActiveConsents(db, questions));
+  const isLive = share('issuance_is_live', (ids: readonly string[]) => areLive(db, ids));
+  const findRefreshToken = share('refresh_find', (hashes: readonly Buffer[]) => findRefreshTokens(db, hashes));
+  const spend = share('refresh_spend_many', (spendings: readonly Spending[]) => spendRefreshTokens(db, spendings));
+  const findCode = share('code_find', (hashes: readonly Buffer[]) => findCodes(db, hashes));
+  const insertCode = share('code_insert_many', (codes: readonly NewAuthorizationCode[]) => insertCodes(db, codes));
+  const redeem = share('code_redeem_many', (redemptions: readonly Redemption[]) => redeemCodes(db, redemptions));
+  const findSession = share('session_find_live', (asked: readonly { idHash: Buffer; now: Date }[]) =>
+    findLiveSessions(db, asked),
+  );
+  const listActive = share('consent_list_active', (questions: readonly ConsentQuestion[]) =>
+    listActiveConsents(db, questions),
+  );
 
   return {
     issuances: {

@@ -19,7 +19,7 @@ export * from './control/xaa-policies.ts';
 export * from './db.ts';
 export * from './encrypted-columns.ts';
 export * from './errors.ts';
-export { gather } from './gather.ts';
+export { type GatherWatch, gather } from './gather.ts';
 export * from './migrate.ts';
 export * from './partitions.ts';
 export { deleteOldChanges } from './purge/changes.ts';

@@ -83,11 +83,11 @@ export type Store = Repositories &
     transaction<T>(work: (tx: Repositories) => Promise<T>): Promise<T>;
   };
 
-export const createStore = (db: Database): Store => {
+export const createStore = (db: Database, watch?: Parameters<typeof gathered>[2]): Store => {
   const plain = repositories(db);
   return {
     ...plain,
-    ...gathered(db, plain),
+    ...gathered(db, plain, watch),
     transaction: (work) => db.transaction((tx) => work(repositories(tx))),
   };
 };

@@ -1,6 +1,8 @@
 import client from 'prom-client';
-import { type Catalogue, catalogue, durationBuckets, type MetricSpec } from './catalogue.ts';
+import { type Catalogue, catalogue, type MetricSpec } from './catalogue.ts';
+import { watchEventLoop } from './event-loop.ts';
 import type { MetricsSnapshot } from './ledger.ts';
+import { version } from './version.ts';
 
 type LabelValue<V> = V extends readonly (infer T extends string)[] ? T : string;
 type LabelValues<S extends MetricSpec> = { [K in keyof S['labels']]: LabelValue<S['labels'][K]> };
@@ -14,7 +16,10 @@ type Metric<S extends MetricSpec> = S['type'] extends 'counter'
     ? { observe: Labelled<S, [seconds: number]> }
     : {
         set: Labelled<S, [value: number]>;
-        /** Reads the value when somebody scrapes; a failure leaves the last one and never fails the scrape. */
+        /**
+         * Reads the value when somebody scrapes, beside whoever else reads some; a failure leaves the last one and never fails
+         * the scrape.
+         */
         collectWith(read: () => Promise<keyof S['labels'] extends never ? number : readonly Series<S>[]>): void;
       };
 
@@ -39,7 +44,7 @@ export const createMetrics = (): Metrics => {
   );
   const snapshot = (): Promise<MetricsSnapshot> => registry.getMetricsAsJSON();
   let text = (): Promise<string> => registry.metrics();
-  return {
+  const metrics = {
     ...declared,
     render: async () => ({ contentType: registry.contentType, body: await text() }),
     snapshot,
@@ -47,6 +52,9 @@ export const createMetrics = (): Metrics => {
       text = async () => whole(await snapshot());
     },
   } as unknown as Metrics;
+  metrics.buildInfo.set({ version }, 1);
+  watchEventLoop(metrics);
+  return metrics;
 };
 
 const register = (spec: MetricSpec, registry: client.Registry): unknown => {
@@ -56,21 +64,27 @@ const register = (spec: MetricSpec, registry: client.Registry): unknown => {
     for (const labels of knownLabels(spec)) counter.inc(labels, 0);
     return counter;
   }
-  if (spec.type === 'histogram') return new client.Histogram({ ...common, buckets: durationBuckets });
+  if (spec.type === 'histogram') {
+    const histogram = new client.Histogram({ ...common, buckets: [...(spec.buckets ?? [])] });
+    for (const labels of knownLabels(spec)) histogram.zero(labels);
+    return histogram;
+  }
   type Reading = number | readonly { labels: Record<string, string>; value: number }[];
-  let read: (() => Promise<Reading>) | undefined;
+  const readers: (() => Promise<Reading>)[] = [];
   const gauge = new client.Gauge({
     ...common,
     aggregator: spec.across ?? 'max',
     async collect() {
-      const reading = await read?.().catch(() => undefined);
-      if (typeof reading === 'number') this.set(reading);
-      else for (const { labels, value } of reading ?? []) this.set(labels, value);
+      for (const read of readers) {
+        const reading = await read().catch(() => undefined);
+        if (typeof reading === 'number') this.set(reading);
+        else for (const { labels, value } of reading ?? []) this.set(labels, value);
+      }
     },
   });
   return Object.assign(gauge, {
-    collectWith: (reader: () => Promise<Reading>) => {
-      read = reader;
+    collectWith: (read: () => Promise<Reading>) => {
+      readers.push(read);
     },
   });
 };
@@ -79,6 +93,8 @@ const register = (spec: MetricSpec, registry: client.Registry): unknown => {
 const knownLabels = (spec: MetricSpec): Record<string, string>[] =>
   Object.entries(spec.labels).reduce<Record<string, string>[]>(
     (combinations, [name, values]) =>
-      values === 'open' ? [] : combinations.flatMap((labels) => values.map((value) => ({ ...labels, [name]: value }))),
+      typeof values === 'string'
+        ? []
+        : combinations.flatMap((labels) => values.map((value) => ({ ...labels, [name]: value }))),
     [{}],
   );

@@ -1,10 +1,10 @@
-import { openAdminFeed } from '@authserver/boot';
+import { exposePool, openAdminFeed } from '@authserver/boot';
 import { type Config, drainTimes, isLocalhostIssuer, parseAddress } from '@authserver/config';
 import type { DataCipher } from '@authserver/encryption';
 import { type Check, drain, type HttpServer, listen } from '@authserver/http';
 import type { Keyring, KeyStore } from '@authserver/keys';
 import type { Resolve } from '@authserver/outbound';
-import { createStore, type Database, openDatabase } from '@authserver/store';
+import { createStore, openDatabase } from '@authserver/store';
 import { type Logger, type Metrics, version } from '@authserver/telemetry';
 import { createAdminApp } from './app.ts';
 import { createAdminPlane } from './deps.ts';
@@ -45,13 +45,14 @@ const connections = 5;
  */
 export const openAdminApp = async (options: AdminServiceOptions & { follow?: boolean }): Promise<OpenAdmin> => {
   const { config, metrics } = options;
-  const database: Database = openDatabase({
+  const database = openDatabase({
     dsn: options.dsn,
     maxConnections: connections,
     applicationName: 'authserver admin',
     queryTimeoutMs: 10_000, // an operator's list may take its time
     onQuery: (operation, seconds) => metrics.dbDuration.observe({ operation, store: 'postgres' }, seconds),
   });
+  exposePool(metrics, 'admin', database);
   let draining = false;
   const feed = options.follow ? openAdminFeed({ ...options, database }) : undefined;
   try {

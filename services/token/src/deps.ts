@@ -1,4 +1,4 @@
-import { changeFeedCheck, databaseCheck, migrationsCheck, signingCheck } from '@authserver/boot';
+import { changeFeedCheck, databaseCheck, migrationsCheck, signingCheck, watchGathering } from '@authserver/boot';
 import type { Config } from '@authserver/config';
 import type { ChangeFeed } from '@authserver/events';
 import { type Check, createReadiness, degraded, ok } from '@authserver/http';
@@ -81,7 +81,7 @@ export const createTokenPlane = async (options: TokenPlaneOptions) => {
   const basePath = new URL(issuer).pathname.replace(/\/$/, '');
 
   // What is kept: in the database, beside it, in memory.
-  const store = createStore(database);
+  const store = createStore(database, watchGathering(metrics));
   const lookups = createLookups(store, config, options.feed);
   const secrets = createSecrets(options.sessionSecret);
   const { singleUse, limiter, attempts, leases } = openSharedState({ ...options, secrets });

@@ -1,4 +1,4 @@
-import { openTokenFeed } from '@authserver/boot';
+import { exposePool, openTokenFeed } from '@authserver/boot';
 import { type Config, drainTimes, isLocalhostIssuer, parseAddress } from '@authserver/config';
 import type { FeedStatus } from '@authserver/events';
 import { type Check, drain, type HttpServer, listen, type Readiness } from '@authserver/http';
@@ -58,6 +58,7 @@ export const startTokenService = async (options: TokenServiceOptions): Promise<T
     byKey: true,
     onQuery: (operation, seconds) => metrics.dbDuration.observe({ operation, store: 'postgres' }, seconds),
   });
+  exposePool(metrics, 'token', database);
   const feed = openTokenFeed({ ...options, database });
   const now = () => options.clock.now();
   const partitions = keepPartitions({

@@ -16,60 +16,75 @@ export type Replays = {
  * Commits before the refusal is answered: a rollback would forgive the thief. What ended something is told each time;
  * what ended nothing can be done again for ever, and is counted.
  */
-export const createReplays = (store: Store, repeats: AuditRepeats, metrics: Metrics): Replays => ({
-  async codeReused(code, verifierMatched, now) {
-    const { familyId } = code;
-    const verifier = verifierMatched ? 'valid' : 'invalid';
-    const event = (revoked: boolean) =>
-      ({
-        action: 'auth_code.reused',
-        at: now,
-        actorId: code.userId,
-        clientId: code.clientId,
-        details: { verifier, family: familyId, revoked },
-      }) as const;
-    const revoked =
-      verifierMatched &&
-      familyId !== undefined &&
-      (await store.transaction(async (tx) => {
-        if (!(await tx.tokenFamilies.revoke(familyId, 'code_reuse', now))) return false;
-        await tx.changes.record('revocation', `family:${familyId}`);
-        await tx.auditEvents.insert(event(true));
-        return true;
-      }));
-    if (!revoked)
-      await repeats.record(event(false), { group: code.clientId, member: `${code.userId} ${familyId} ${verifier}` });
-    metrics.codeReuse.inc({ verifier });
-    if (revoked) metrics.tokensRevoked.inc({ reason: 'code_reuse' });
-  },
+export const createReplays = (store: Store, repeats: AuditRepeats, metrics: Metrics): Replays => {
+  /** Whoever holds the token is answered 503 then, and can go on trying: somebody should know. */
+  const counted = async <T>(path: 'reuse' | 'code_reuse', revoke: () => Promise<T>): Promise<T> => {
+    try {
+      return await revoke();
+    } catch (error) {
+      metrics.revocationFailures.inc({ path, half: 'family' });
+      throw error;
+    }
+  };
+  return {
+    async codeReused(code, verifierMatched, now) {
+      const { familyId } = code;
+      const verifier = verifierMatched ? 'valid' : 'invalid';
+      const event = (revoked: boolean) =>
+        ({
+          action: 'auth_code.reused',
+          at: now,
+          actorId: code.userId,
+          clientId: code.clientId,
+          details: { verifier, family: familyId, revoked },
+        }) as const;
+      const revoked =
+        verifierMatched &&
+        familyId !== undefined &&
+        (await counted('code_reuse', () =>
+          store.transaction(async (tx) => {
+            if (!(await tx.tokenFamilies.revoke(familyId, 'code_reuse', now))) return false;
+            await tx.changes.record('revocation', `family:${familyId}`);
+            await tx.auditEvents.insert(event(true));
+            return true;
+          }),
+        ));
+      if (!revoked)
+        await repeats.record(event(false), { group: code.clientId, member: `${code.userId} ${familyId} ${verifier}` });
+      metrics.codeReuse.inc({ verifier });
+      if (revoked) metrics.tokensRevoked.inc({ reason: 'code_reuse' });
+    },
 
-  async refreshReused(token, now) {
-    const revoked = await store.transaction(async (tx) => {
-      const ended = await tx.tokenFamilies.revoke(token.familyId, 'refresh_reuse', now);
-      if (ended) {
-        await tx.changes.record('revocation', `family:${token.familyId}`);
-        await tx.auditEvents.insert({
-          action: 'family.revoked',
+    async refreshReused(token, now) {
+      const revoked = await counted('reuse', () =>
+        store.transaction(async (tx) => {
+          const ended = await tx.tokenFamilies.revoke(token.familyId, 'refresh_reuse', now);
+          if (ended) {
+            await tx.changes.record('revocation', `family:${token.familyId}`);
+            await tx.auditEvents.insert({
+              action: 'family.revoked',
+              at: now,
+              clientId: token.clientId,
+              details: { reason: 'refresh_reuse', family: token.familyId, user: token.userId },
+            });
+          }
+          return ended;
+        }),
+      );
+      metrics.refreshReuse.inc();
+      if (revoked) metrics.tokensRevoked.inc({ reason: 'family_revocation' });
+    },
+
+    async refreshOfAnother(token, presentedBy, now) {
+      await repeats.record(
+        {
+          action: 'refresh_token.foreign',
           at: now,
           clientId: token.clientId,
-          details: { reason: 'refresh_reuse', family: token.familyId, user: token.userId },
-        });
-      }
-      return ended;
-    });
-    metrics.refreshReuse.inc();
-    if (revoked) metrics.tokensRevoked.inc({ reason: 'family_revocation' });
-  },
-
-  async refreshOfAnother(token, presentedBy, now) {
-    await repeats.record(
-      {
-        action: 'refresh_token.foreign',
-        at: now,
-        clientId: token.clientId,
-        details: { presented_by: presentedBy, family: token.familyId, user: token.userId },
-      },
-      { group: token.familyId, member: presentedBy },
-    );
-  },
-});
+          details: { presented_by: presentedBy, family: token.familyId, user: token.userId },
+        },
+        { group: token.familyId, member: presentedBy },
+      );
+    },
+  };
+};

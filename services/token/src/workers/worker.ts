@@ -67,6 +67,7 @@ const serve = async (
     config: { ...config, session: { ...config.session, secret: sessionSecret } },
     database: { dsn, exited: new Promise(() => {}), stop: async () => {} },
     env,
+    metrics,
     adminRole: false,
     warn: (message) => logger.warn(message),
   });

@@ -1,8 +1,9 @@
+import { randomUUID } from 'node:crypto';
 import { type AdminService, startAdminService } from '@authserver/admin';
 import { notesAtStart, type Prepared, type Running, runProcess } from '@authserver/boot';
 import { isLocalhostIssuer, loadConfig } from '@authserver/config';
 import { type Check, failed } from '@authserver/http';
-import { createLogger, createMetrics } from '@authserver/telemetry';
+import { createLogger, createMetrics, openTracing } from '@authserver/telemetry';
 import { startTokenService, startTokenWorkers, type TokenService, type TokenWorkers } from '@authserver/token';
 import { cliName, nextSteps, renderBanner } from './banner.ts';
 import { openConfiguredDatabase } from './database.ts';
@@ -28,6 +29,7 @@ export const serve = async ({ configPath, role, newSigningKeys, workers, env }: 
   const { level, format, outputs } = config.observability.logging;
   const logger = createLogger({ level, format, stdout: outputs.stdout });
   const metrics = createMetrics();
+  const tracing = await openTracing(config.observability.tracing, { instanceId: randomUUID(), logger });
   const clock = { now: () => new Date() };
   const steps = isLocalhostIssuer(config.server.issuer) ? nextSteps(cliName(env)) : [];
   const progress = (message: string) => process.stderr.write(`${message} …\n`);
@@ -45,7 +47,7 @@ export const serve = async ({ configPath, role, newSigningKeys, workers, env }: 
       await Promise.all([token?.close(), pool?.close(), admin?.close()]);
     };
     const { dsn, keyring, keyStore, cipher, adminApiKey, sessionSecret } = prepared;
-    const common = { config, dsn, keyring, logger, metrics, clock };
+    const common = { config, dsn, keyring, logger, metrics, tracing, clock };
     // Somebody may ask while the ports of one plane are open and those of the other are not.
     const starting: Check = { name: 'token', look: () => failed('is starting') };
     const moreChecks = () => (pool ?? token)?.checks ?? (roles.token ? [starting] : []);
@@ -70,7 +72,7 @@ export const serve = async ({ configPath, role, newSigningKeys, workers, env }: 
   };
 
   await runProcess({
-    ...{ config, env, roles, logger, metrics, newSigningKeys, progress, start },
+    ...{ config, env, roles, logger, metrics, tracing, newSigningKeys, progress, start },
     openDatabase: () => openConfiguredDatabase(config, progress, true),
     onReady({ token, admin }, { newAdminKeyFile: file, adminApiKey, dcrMode }) {
       process.stdout.write(

@@ -12,7 +12,7 @@ import {
   type Relay,
 } from '@authserver/events';
 import { changes, type Database } from '@authserver/store';
-import type { Logger, Metrics } from '@authserver/telemetry';
+import type { Logger, Metrics, Tracing } from '@authserver/telemetry';
 
 export type FeedOptions = {
   config: Config;
@@ -21,17 +21,21 @@ export type FeedOptions = {
   database: Database;
   logger: Logger;
   metrics: Metrics;
+  tracing?: Tracing | undefined;
 };
 
 /** What a pod follows: LISTEN, and NATS if there is one. Not started. */
 export const openTokenFeed = (options: FeedOptions): ChangeFeed => {
-  const { config, metrics } = options;
+  const { config, metrics, tracing } = options;
   const nats = natsReporter(options, 'token');
   const channels = config.nats.url.length === 0 ? [] : [natsChannel(config.nats, nats)];
   return createChangeFeed({
     ...feedOf(options, 'token'),
     channels: [notifyChannel(options.dsn, interrupted(options)), ...channels],
-    onApplied: (kind, seconds) => metrics.changePropagation.observe({ kind }, seconds),
+    onApplied(kind, seconds) {
+      metrics.changePropagation.observe({ kind }, seconds);
+      tracing?.note('change_feed apply', seconds, { attributes: { plane: 'token', kind } });
+    },
     onChannel(channel, up) {
       metrics.changeChannelUp.set({ plane: 'token', channel }, up ? 1 : 0);
       if (channel === 'nats') nats.onUp(up);
@@ -51,8 +55,8 @@ export const openAdminFeed = (options: FeedOptions): ChangeFeed => {
   const feed = createChangeFeed({
     ...watcher,
     channels: [notifyChannel(options.dsn, interrupted(options))],
-    onRead(cause, result, version) {
-      watcher.onRead?.(cause, result, version);
+    onRead(cause, result, version, seconds) {
+      watcher.onRead?.(cause, result, version, seconds);
       if (result === 'changes') relay?.nudge();
     },
     onChannel: (channel, up) => metrics.changeChannelUp.set({ plane: 'admin', channel }, up ? 1 : 0),
@@ -81,13 +85,19 @@ const interrupted =
     logger.warn({ err: error }, 'the change feed is interrupted');
 
 const feedOf = (options: FeedOptions, plane: Plane) => {
-  const { config, database, logger, metrics } = options;
+  const { config, database, logger, metrics, tracing } = options;
   return {
     source: changes(database),
     reconcileIntervalMs: config.changes.reconcile_interval * 1000,
     onError: interrupted(options),
     onHint: (channel, outcome) => metrics.changeHints.inc({ channel, outcome }),
-    onRead(cause, result, version) {
+    onRead(cause, result, version, seconds) {
+      // A read that finds nothing is done every few seconds.
+      if (result !== 'nothing')
+        tracing?.note('change_feed read', seconds, {
+          attributes: { plane, cause, version },
+          ...(result === 'failed' ? { error: { name: 'failed' } } : {}),
+        });
       metrics.changeFeedReads.inc({ plane, cause, result });
       if (result === 'failed') return;
       metrics.changeFeedVersion.set({ plane }, version);

@@ -7,7 +7,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { type Config, drainTimes } from '@authserver/config';
 import { openWaitingRoom } from '@authserver/http';
 import { SigningUnavailable } from '@authserver/keys';
-import type { Logger, Metrics } from '@authserver/telemetry';
+import type { Logger, Metrics, Tracing } from '@authserver/telemetry';
 import { listenersOf, type Roles } from './listeners.ts';
 import { type OpenedDatabase, type Prepared, prepare } from './prepare.ts';
 import { reloadKeys } from './reload-keys.ts';
@@ -32,6 +32,7 @@ export type ProcessOptions<R extends Running> = {
   roles: Roles;
   logger: Logger;
   metrics: Metrics;
+  tracing: Tracing | undefined;
   openDatabase: () => Promise<OpenedDatabase>;
   newSigningKeys?: boolean;
   /** Told what is going on, for whoever waits. */
@@ -39,6 +40,9 @@ export type ProcessOptions<R extends Running> = {
   start: (prepared: Prepared) => Promise<R>;
   onReady: (running: R, prepared: Prepared) => void;
 };
+
+/** What is recorded may take so long to leave, even where requests took all of `server.shutdown_wait`. */
+const leastFlushMs = 500;
 
 /** A start that takes longer is one a supervisor may ask about. */
 const patienceMs = 1_000;
@@ -76,10 +80,12 @@ export const runProcess = async <R extends Running>(options: ProcessOptions<R>):
     process.exit(1);
   }
   progress(`${why} received, finishing requests`);
+  const endMs = performance.now() + config.server.shutdown_wait * 1000;
   running.beginDrain();
   await pause(drainTimes(config).delayMs);
   await running.close();
   await prepared.stop();
+  await options.tracing?.stop(Math.max(leastFlushMs, endMs - performance.now()));
 };
 
 /**

@@ -1,6 +1,15 @@
+import { randomUUID } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { type Config, loadConfig } from '@authserver/config';
-import { createLogger, createMetrics, type Logger, type Metrics, version } from '@authserver/telemetry';
+import {
+  createLogger,
+  createMetrics,
+  type Logger,
+  type Metrics,
+  openTracing,
+  type Tracing,
+  version,
+} from '@authserver/telemetry';
 import { notesAtStart } from './notes.ts';
 import type { OpenedDatabase, Prepared } from './prepare.ts';
 import { type Running, runProcess } from './run-process.ts';
@@ -11,6 +20,7 @@ export type ServiceContext = {
   prepared: Prepared;
   logger: Logger;
   metrics: Metrics;
+  tracing: Tracing | undefined;
   clock: { now(): Date };
   /** `--workers`; 1 unless given. */
   workers: number;
@@ -46,6 +56,7 @@ const run = async ({ role, argv, env, start }: ServiceOptions): Promise<void> =>
   const { level, format, outputs } = config.observability.logging;
   const logger = createLogger({ level, format, stdout: outputs.stdout });
   const metrics = createMetrics();
+  const tracing = await openTracing(config.observability.tracing, { instanceId: randomUUID(), logger });
   const clock = { now: () => new Date() };
   await runProcess({
     config,
@@ -53,9 +64,10 @@ const run = async ({ role, argv, env, start }: ServiceOptions): Promise<void> =>
     roles: { token: role === 'token', admin: role === 'admin' },
     logger,
     metrics,
+    tracing,
     openDatabase: async () => operatorsDatabase(config),
     progress: (message) => logger.info(message),
-    start: (prepared) => start({ config, prepared, logger, metrics, clock, workers: flags.workers }),
+    start: (prepared) => start({ config, prepared, logger, metrics, tracing, clock, workers: flags.workers }),
     onReady(_running, prepared) {
       const { newAdminKeyFile, dcrMode } = prepared;
       for (const note of notesAtStart(config, warnings, { adminElsewhere: role === 'token', dcrMode }))

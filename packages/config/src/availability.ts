@@ -13,7 +13,6 @@ export function unavailableChoices(config: Config): Problem[] {
     ['oidc.enabled', 'login at an OpenID provider', oidc.enabled],
     ['observability.logging.outputs.otel', 'OTLP log output', outputs.otel],
     ['observability.metrics.provider', provider, provider === 'otel' || provider === 'both'],
-    ['observability.tracing.enabled', 'tracing', observability.tracing.enabled],
   ];
   return asked
     .filter(([, , is]) => is)

@@ -19,6 +19,7 @@ export function brokenRules(config: Config): Problem[] {
     ...limitRules(config),
     ...retentionRules(config),
     ...seedRules(config),
+    ...observabilityRules(config),
   ];
 }
 
@@ -160,5 +161,14 @@ function* duplicates(list: string, member: string, values: readonly string[]): I
     const first = values.indexOf(value);
     if (first < index)
       yield { key: `${list}[${index}].${member}`, message: `is the same as that of ${list}[${first}]` };
+  }
+}
+
+function* observabilityRules({ observability: { tracing } }: Config): Iterable<Problem> {
+  if (tracing.enabled && tracing.endpoint === undefined) {
+    yield { key: 'observability.tracing.endpoint', message: 'is required when observability.tracing.enabled is true' };
+  }
+  if (tracing.endpoint?.startsWith('http://') && !tracing.insecure) {
+    yield { key: 'observability.tracing.insecure', message: 'must be true for an http:// endpoint' };
   }
 }

@@ -56,7 +56,8 @@ export type FeedWatcher = {
   /** Seconds from the commit of a change to its application here. */
   onApplied?(kind: string, seconds: number): void;
   onHint?(channel: ChannelName, outcome: HintOutcome): void;
-  onRead?(cause: ReadCause, result: ReadResult, version: number): void;
+  /** `seconds` is how long the read took. */
+  onRead?(cause: ReadCause, result: ReadResult, version: number, seconds: number): void;
   onReset?(reason: ResetReason): void;
   onChannel?(channel: ChannelName, up: boolean): void;
 };
@@ -158,6 +159,7 @@ export const createChangeFeed = (options: ChangeFeedOptions): ChangeFeed => {
 
   const readOnce = async (cause: ReadCause): Promise<void> => {
     const tell = queues.map((queue) => queue.take());
+    const begunAt = performance.now();
     let result: ReadResult;
     try {
       result = (await catchUp()) > 0 ? 'changes' : 'nothing';
@@ -169,7 +171,7 @@ export const createChangeFeed = (options: ChangeFeedOptions): ChangeFeed => {
       options.onError(error);
     }
     for (const told of tell) told(result === 'failed' ? undefined : applied, performance.now());
-    options.onRead?.(cause, result, applied ?? 0);
+    options.onRead?.(cause, result, applied ?? 0, (performance.now() - begunAt) / 1000);
   };
 
   /** Reads as long as there is a reason to, now or when the first channel may be believed again. */
@@ -227,14 +229,16 @@ export const createChangeFeed = (options: ChangeFeedOptions): ChangeFeed => {
       resets.push(reset);
     },
     async start() {
+      const begunAt = performance.now();
+      const seconds = () => (performance.now() - begunAt) / 1000;
       try {
         applied = await source.latestVersion();
         lastReadAt = performance.now();
-        options.onRead?.('start', 'nothing', applied);
+        options.onRead?.('start', 'nothing', applied, seconds());
       } catch (error) {
         failing = true;
         options.onError(error);
-        options.onRead?.('start', 'failed', 0);
+        options.onRead?.('start', 'failed', 0, seconds());
       }
       channels.forEach(follow);
       timer = setInterval(() => read('interval'), options.reconcileIntervalMs);

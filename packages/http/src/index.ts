@@ -9,4 +9,5 @@ export * from './problems.ts';
 export * from './readiness.ts';
 export * from './reference.ts';
 export * from './server.ts';
+export { spanOf } from './trace-requests.ts';
 export * from './waiting-room.ts';

@@ -1,5 +1,5 @@
 import type { Server } from 'node:http';
-import { createRequestLog, type Logger, type Metrics } from '@authserver/telemetry';
+import { createRequestLog, type Logger, type Metrics, type Tracing } from '@authserver/telemetry';
 import Fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
@@ -11,6 +11,7 @@ import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fas
 import { parseForm } from './form.ts';
 import { clientAddress, trustedProxyCheck } from './proxies.ts';
 import { createRequestIds } from './request-ids.ts';
+import { traceRequests } from './trace-requests.ts';
 
 export type HttpServer = FastifyInstance<
   Server,
@@ -23,6 +24,7 @@ export type HttpServer = FastifyInstance<
 export type HttpServerOptions = {
   logger: Logger;
   metrics: Metrics;
+  tracing?: Tracing | undefined;
   /** CIDR list whose `X-Forwarded-*` we believe; empty means nobody. */
   trustedProxies: readonly string[];
   readTimeoutMs: number;
@@ -90,6 +92,8 @@ export const createHttpServer = (options: HttpServerOptions): HttpServer => {
     { parseAs: 'string', bodyLimit: formBodyLimit },
     (_request, body, done) => done(null, parseForm(body as string)),
   );
+
+  if (options.tracing) traceRequests(app, options.tracing, isTrustedProxy);
 
   if (isTrustedProxy)
     app.addHook('onRequest', (request, _reply, done) => {

@@ -16,6 +16,11 @@ import { type OutboundPolicy, type OutboundTarget, readTarget } from './target.t
 
 export type OutboundOptions<Purpose extends string> = OutboundPolicy & {
   resolve?: Resolve | undefined;
+  /** Done around each request, whatever comes of it; what it gives to `ask` is sent as `traceparent`. */
+  around?: (
+    request: OutboundRequest<Purpose>,
+    ask: (traceparent?: string) => Promise<OutboundResponse>,
+  ) => Promise<OutboundResponse>;
   /** Told how each request ended and after how many seconds. */
   onEnd?: (purpose: Purpose, outcome: 'answered' | OutboundFailure, seconds: number) => void;
 };
@@ -52,6 +57,7 @@ export const createOutboundClient = <Purpose extends string>(
 ): OutboundClient<Purpose> => {
   const agents = { 'https:': new HttpsAgent(agentOptions), 'http:': new HttpAgent(agentOptions) };
   const resolve = options.resolve ?? resolveByNameServers;
+  const { around = (_request, ask) => ask() } = options;
 
   /** The addresses a connection may use. One bad address among good ones refuses all: it is there to be hit by chance. */
   const addressesOf = async ({ host, isAddress }: OutboundTarget, signal: AbortSignal): Promise<readonly string[]> => {
@@ -65,7 +71,11 @@ export const createOutboundClient = <Purpose extends string>(
     return addresses;
   };
 
-  const ask = async (request: OutboundRequest<Purpose>, signal: AbortSignal): Promise<OutboundResponse> => {
+  const ask = async (
+    request: OutboundRequest<Purpose>,
+    signal: AbortSignal,
+    traceparent?: string,
+  ): Promise<OutboundResponse> => {
     const target = readTarget(request.url, options);
     const addresses = await abortable(addressesOf(target, signal), signal);
     const response = await send(target, {
@@ -73,7 +83,12 @@ export const createOutboundClient = <Purpose extends string>(
       agent: agents[target.url.protocol as keyof typeof agents],
       lookup: pinnedTo(addresses),
       // An encoding would have to be undone before its size is known, so none is accepted.
-      headers: { accept: request.accept, 'accept-encoding': 'identity', 'user-agent': 'mcp-authserver' },
+      headers: {
+        accept: request.accept,
+        'accept-encoding': 'identity',
+        'user-agent': 'mcp-authserver',
+        ...(traceparent === undefined ? {} : { traceparent }),
+      },
       maxHeaderSize: maxHeaderBytes,
       insecureHTTPParser: false,
       signal,
@@ -95,7 +110,7 @@ export const createOutboundClient = <Purpose extends string>(
       const timeout = setTimeout(() => timer.abort(), request.timeoutMs);
       let outcome: 'answered' | OutboundFailure = 'answered';
       try {
-        return await ask(request, timer.signal);
+        return await around(request, (traceparent) => ask(request, timer.signal, traceparent));
       } catch (thrown) {
         const error = toOutboundError(thrown, timer.signal.aborted);
         outcome = error.failure;

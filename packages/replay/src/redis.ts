@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { temporarilyUnavailable } from '@authserver/oauth';
-import type { redisUses } from '@authserver/telemetry';
+import { inSpan, type redisUses, type SpanOptions } from '@authserver/telemetry';
 import { createRedisClient, placeOf, type RedisClient, type RedisSettings } from './redis-client.ts';
 
 /** What Redis is used for; a metric label. */
@@ -69,7 +69,7 @@ export const openRedis = (options: RedisConnectionOptions): RedisConnection => {
       const start = performance.now();
       let failed = true;
       try {
-        const result = await within(patienceMs, work(client));
+        const result = await inSpan(`redis ${use}`, () => within(patienceMs, work(client)), commandSpan);
         failed = false;
         return result;
       } catch (error) {
@@ -95,6 +95,8 @@ export const evictionPolicy = (info: string): string | undefined => {
   const policy = value('maxmemory_policy');
   return (value('maxmemory') ?? '0') === '0' || policy === 'noeviction' ? undefined : policy;
 };
+
+const commandSpan: SpanOptions = { kind: 'client', attributes: { 'db.system.name': 'redis' } };
 
 const within = <T>(ms: number, work: Promise<T>): Promise<T> => {
   const { promise, reject } = Promise.withResolvers<never>();

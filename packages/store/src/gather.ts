@@ -1,3 +1,4 @@
+import { outsideSpans } from '@authserver/telemetry';
 import type { Row } from './db.ts';
 import { Deadlocked, StoreUnavailable } from './errors.ts';
 
@@ -52,7 +53,8 @@ export const gather = <Item, Result>(
     }
   };
 
-  const flush = (): void => {
+  // For whoever waits: it is no part of the request that happened to be first.
+  const flush = outsideSpans((): void => {
     scheduled = false;
     while (queue.length > 0 && inFlight < limits.inFlight) {
       inFlight += 1;
@@ -63,7 +65,7 @@ export const gather = <Item, Result>(
         flush();
       });
     }
-  };
+  });
 
   return (item) =>
     new Promise((resolve, reject) => {

@@ -1,5 +1,5 @@
-import type { GatheredStatement } from '@authserver/telemetry';
-import type { Queryable } from './db.ts';
+import { type GatheredStatement, inSpan } from '@authserver/telemetry';
+import { type Queryable, statementSpan } from './db.ts';
 import { type GatherWatch, gather } from './gather.ts';
 import { findCodes, insertCodes, type NewAuthorizationCode, type Redemption } from './runtime/authorization-codes.ts';
 import { findLiveSessions } from './runtime/browser-sessions.ts';
@@ -20,7 +20,11 @@ export const gathered = (db: Queryable, plain: Repositories, watch?: (operation:
   const share = <Item, Result>(
     operation: GatheredStatement,
     run: (items: readonly Item[]) => Promise<readonly Result[]>,
-  ) => gather(run, undefined, watch?.(operation));
+  ) => {
+    const ask = gather(run, undefined, watch?.(operation));
+    // The wait for a statement that is run for many is a span of each of them.
+    return (item: Item) => inSpan(operation, () => ask(item), statementSpan);
+  };
   const insertIssuance = share('issuance_insert_many', async (rows: readonly Issuance[]) => {
     await issuances(db).insertMany(rows);
     return rows;

@@ -3,5 +3,8 @@ export * from './catalogue.ts';
 export * from './ledger.ts';
 export * from './logger.ts';
 export * from './metrics.ts';
+export * from './open-tracing.ts';
+export * from './otlp.ts';
 export * from './request-log.ts';
+export * from './spans.ts';
 export * from './version.ts';

@@ -1,4 +1,4 @@
-import { changeFeedCheck, databaseCheck, migrationsCheck, signingCheck } from '@authserver/boot';
+import { changeFeedCheck, databaseCheck, fetchInSpan, migrationsCheck, signingCheck } from '@authserver/boot';
 import { type Config, isLocalhostIssuer } from '@authserver/config';
 import type { DataCipher } from '@authserver/encryption';
 import type { FeedStatus } from '@authserver/events';
@@ -6,7 +6,7 @@ import { type Check, createReadiness } from '@authserver/http';
 import type { Keyring, KeyStore } from '@authserver/keys';
 import { createOutboundClient, type Resolve } from '@authserver/outbound';
 import { createStore, type Database } from '@authserver/store';
-import type { Logger, Metrics, OutboundPurpose } from '@authserver/telemetry';
+import type { Logger, Metrics, OutboundPurpose, Tracing } from '@authserver/telemetry';
 import { createFailedKeys } from './auth/failed-keys.ts';
 import type { GuardDeps } from './auth/guard.ts';
 import { createKeyUse } from './auth/key-use.ts';
@@ -48,6 +48,7 @@ export type AdminPlaneOptions = {
   keyring: Keyring;
   logger: Logger;
   metrics: Metrics;
+  tracing?: Tracing | undefined;
   clock: { now(): Date };
   version: string;
   /** `admin.api_key`, configured or generated. Without one only keys that are in the database are let in. */
@@ -79,6 +80,7 @@ export const createAdminPlane = (options: AdminPlaneOptions) => {
   const outbound = createOutboundClient<OutboundPurpose>({
     ...outboundPolicy,
     resolve: options.resolveHost,
+    around: fetchInSpan,
     onEnd: (purpose, outcome) => metrics.outboundRequests.inc({ purpose, outcome }),
   });
   const idpKeys = createIdpKeys({ outbound });

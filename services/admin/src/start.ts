@@ -5,7 +5,7 @@ import { type Check, drain, type HttpServer, listen } from '@authserver/http';
 import type { Keyring, KeyStore } from '@authserver/keys';
 import type { Resolve } from '@authserver/outbound';
 import { createStore, openDatabase } from '@authserver/store';
-import { type Logger, type Metrics, version } from '@authserver/telemetry';
+import { type Logger, type Metrics, type Tracing, version } from '@authserver/telemetry';
 import { createAdminApp } from './app.ts';
 import { createAdminPlane } from './deps.ts';
 import { startUpkeep } from './purge/upkeep.ts';
@@ -21,6 +21,7 @@ export type AdminServiceOptions = {
   adminApiKey: string;
   logger: Logger;
   metrics: Metrics;
+  tracing?: Tracing | undefined;
   clock: { now(): Date };
   /** Who the audit trail says it was. */
   actor?: string;

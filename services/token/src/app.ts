@@ -55,6 +55,7 @@ export const createTokenApp = async (plane: TokenPlane): Promise<HttpServer> => 
   const app = createHttpServer({
     logger: plane.logger,
     metrics: plane.metrics,
+    tracing: plane.tracing,
     trustedProxies: config.server.trusted_proxies,
     readTimeoutMs: config.server.read_timeout * 1000,
     writeTimeoutMs: config.server.write_timeout * 1000,

@@ -1,4 +1,11 @@
-import { changeFeedCheck, databaseCheck, migrationsCheck, signingCheck, watchGathering } from '@authserver/boot';
+import {
+  changeFeedCheck,
+  databaseCheck,
+  fetchInSpan,
+  migrationsCheck,
+  signingCheck,
+  watchGathering,
+} from '@authserver/boot';
 import type { Config } from '@authserver/config';
 import type { ChangeFeed } from '@authserver/events';
 import { type Check, createReadiness, degraded, ok } from '@authserver/http';
@@ -7,7 +14,7 @@ import { type GrantType, parseScope } from '@authserver/oauth';
 import { createOutboundClient, type Resolve } from '@authserver/outbound';
 import type { RedisConnection } from '@authserver/replay';
 import { createStore, type Database } from '@authserver/store';
-import type { Logger, Metrics, OutboundPurpose } from '@authserver/telemetry';
+import type { Logger, Metrics, OutboundPurpose, Tracing } from '@authserver/telemetry';
 import { createAuditRepeats } from './audit/repeats.ts';
 import { createBrowser } from './authorization/browser.ts';
 import { createCodes } from './authorization/codes.ts';
@@ -61,6 +68,7 @@ export type TokenPlaneOptions = {
   feed: ChangeFeed;
   logger: Logger;
   metrics: Metrics;
+  tracing?: Tracing | undefined;
   clock: Clock;
   version: string;
   /** Shown on the start page of a localhost issuer. */
@@ -125,6 +133,7 @@ export const createTokenPlane = async (options: TokenPlaneOptions) => {
   const outbound = createOutboundClient<OutboundPurpose>({
     ...outboundPolicy,
     resolve: options.resolveHost,
+    around: fetchInSpan,
     onEnd: (purpose, outcome) => metrics.outboundRequests.inc({ purpose, outcome }),
   });
   const guarded = createGuardedFetch({ outbound, clock, unlimitedHosts: config.cimd.allow_private_addresses });

@@ -1,4 +1,5 @@
 import { StoreUnavailable } from '@authserver/store';
+import { inSpan } from '@authserver/telemetry';
 import { hash, verify } from '@node-rs/argon2';
 
 /** OWASP's second recommendation for argon2id: 19 MiB, two passes, one lane; some 7 ms of a worker thread. */
@@ -38,7 +39,9 @@ export const createPasswordChecker = async (limits = { running: 3, waiting: 100 
     async matches(password, passwordHash) {
       await enter();
       try {
-        const matched = await verify(passwordHash ?? nobody, password).catch(() => false);
+        const matched = await inSpan('hash password', () =>
+          verify(passwordHash ?? nobody, password).catch(() => false),
+        );
         return matched && passwordHash !== undefined;
       } finally {
         leave();

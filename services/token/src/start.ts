@@ -5,7 +5,7 @@ import { type Check, drain, type HttpServer, listen, type Readiness } from '@aut
 import type { Keyring } from '@authserver/keys';
 import { openRedis, type RedisConnection, redisSettings } from '@authserver/replay';
 import { type Database, keepPartitions, openDatabase, partitionsUntil } from '@authserver/store';
-import { type Logger, type Metrics, version } from '@authserver/telemetry';
+import { type Logger, type Metrics, type Tracing, version } from '@authserver/telemetry';
 import { createTokenApp } from './app.ts';
 import { createTokenPlane, type TokenPlaneOptions } from './deps.ts';
 import { createInternalServer } from './internal.ts';
@@ -19,6 +19,7 @@ export type TokenServiceOptions = {
   keyring: Keyring;
   logger: Logger;
   metrics: Metrics;
+  tracing?: Tracing | undefined;
   clock: Clock;
   /** Also serve `/metrics` and health on `server.internal_address`: for a process without the admin role. */
   internalListener: boolean;

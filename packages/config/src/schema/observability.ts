@@ -2,6 +2,16 @@ import { choice, decimal, flag, optionalText, section, text } from '../leaf.ts';
 
 const path = (value: string) => (/^\/[^\s?#]*$/.test(value) ? undefined : 'expected a path that starts with /');
 
+/** Nothing but a place: a user name or a key in it would be sent, and shown, where nobody expects it. */
+const otlpEndpoint = (value: string): string | undefined => {
+  const withScheme = /^[a-z]+:\/\//i.test(value) ? value : `grpc://${value}`;
+  const url = URL.parse(withScheme);
+  const isPlace = url !== null && url.hostname !== '' && url.username === '' && url.search === '' && url.hash === '';
+  if (isPlace && /^https?:$/.test(url.protocol)) return undefined;
+  if (isPlace && url.protocol === 'grpc:' && url.port !== '' && /^\/?$/.test(url.pathname)) return undefined;
+  return 'expected host:port, grpc://host:port or an http:// or https:// URL';
+};
+
 export const observability = section({
   logging: section({
     level: choice(['debug', 'info', 'warn', 'error'], 'info')
@@ -35,11 +45,15 @@ export const observability = section({
     insecure: flag(false).describe('Send without TLS.').meta({ env: 'METRICS_INSECURE', reserved: true }),
   }),
   tracing: section({
-    enabled: flag(false)
-      .describe('Send traces over OTLP. Not available in this release.')
-      .meta({ env: 'TRACING_ENABLED' }),
-    endpoint: optionalText().describe('OTLP endpoint, required with `enabled`.').meta({ env: 'TRACING_ENDPOINT' }),
+    enabled: flag(false).describe('Send traces over OTLP.').meta({ env: 'TRACING_ENABLED' }),
+    endpoint: optionalText(otlpEndpoint)
+      .describe(
+        'Collector, required with `enabled`: `host:port` or `grpc://host:port` for gRPC, `http://` or `https://` for HTTP.',
+      )
+      .meta({ env: 'TRACING_ENDPOINT' }),
     insecure: flag(false).describe('Send without TLS.').meta({ env: 'TRACING_INSECURE' }),
-    sample_rate: decimal(1, { max: 1 }).describe('Share of traces kept, 0 to 1.').meta({ env: 'TRACING_SAMPLE_RATE' }),
-  }).meta({ reserved: true }),
+    sample_rate: decimal(1, { max: 1 })
+      .describe('Share of requests that are recorded, 0 to 1, unless a trusted proxy has decided already.')
+      .meta({ env: 'TRACING_SAMPLE_RATE' }),
+  }),
 });

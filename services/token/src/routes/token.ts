@@ -1,5 +1,5 @@
 import { isGrantType, OAuthError } from '@authserver/oauth';
-import type { Metrics } from '@authserver/telemetry';
+import { inSpan, type Metrics } from '@authserver/telemetry';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import type { ClientAuthenticator } from '../clients/authenticate.ts';
 import type { ClientUse } from '../clients/client-use.ts';
@@ -40,7 +40,9 @@ export const tokenRoute: FastifyPluginAsyncZod<TokenRouteDeps> = async (app, dep
       const client = await deps.clients.authenticate(request, params);
       deps.proofRequirement.ofClient(client, proof);
       const grant = selectGrant(deps.grants, params.grant_type, client);
-      const authorization = await grant.authorize(params, { client, proof, now });
+      const authorization = await inSpan(`grant ${grant.type}`, () => grant.authorize(params, { client, proof, now }), {
+        attributes: { client_id: client.clientId },
+      });
       await deps.proofRequirement.ofResources(resourceIdsOf(authorization), proof);
       const response = await deps.tokenIssuer.issue(authorization, proof, now);
       deps.clientUse.note(client, now);

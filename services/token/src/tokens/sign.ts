@@ -1,5 +1,5 @@
 import { type Keyring, SigningUnavailable } from '@authserver/keys';
-import type { Metrics } from '@authserver/telemetry';
+import { currentSpan, inSpan, type Metrics } from '@authserver/telemetry';
 
 export type SignJwt = Keyring['signJwt'];
 
@@ -9,11 +9,20 @@ export const createSigning = ({ keyring, metrics }: { keyring: Keyring; metrics:
     if (error instanceof SigningUnavailable) metrics.signingFailures.inc({ reason: error.failure });
     throw error;
   };
+  const sign: SignJwt = (payloadJson, typ) => {
+    const signed = keyring.signJwt(payloadJson, typ);
+    const span = currentSpan();
+    if (span) {
+      const { kid, alg } = keyring.current();
+      span.set({ kid, algorithm: alg });
+    }
+    return signed;
+  };
   return (payloadJson, typ) => {
     const start = performance.now();
     let signed: string | Promise<string>;
     try {
-      signed = keyring.signJwt(payloadJson, typ);
+      signed = inSpan('sign', () => sign(payloadJson, typ));
     } catch (error) {
       return failed(error);
     }

@@ -1,6 +1,8 @@
 /** One of several token processes behind a port. Everything it needs comes from its parent, and so does every order. */
+
+import { randomUUID } from 'node:crypto';
 import { prepare, reloadKeys } from '@authserver/boot';
-import { createLogger, createMetrics } from '@authserver/telemetry';
+import { createLogger, createMetrics, openTracing, type Tracing } from '@authserver/telemetry';
 import type { startTokenService, TokenService } from '../start.ts';
 import type { FromWorker, ToWorker, WorkerStart } from './messages.ts';
 
@@ -13,9 +15,13 @@ export type WorkerOptions = {
 type Serving = {
   service: TokenService;
   metrics: ReturnType<typeof createMetrics>;
+  tracing: Tracing | undefined;
   reload(): void;
   stop(): Promise<void>;
 };
+
+/** Less than what the parent allows for last words. */
+const flushMs = 2_000;
 
 /** Waits for the order to start, then serves until the parent says `end`, or is gone. */
 export const runTokenWorker = (options: WorkerOptions): void => {
@@ -39,6 +45,7 @@ export const runTokenWorker = (options: WorkerOptions): void => {
       case 'close':
         await serving?.service.close();
         await serving?.stop();
+        await serving?.tracing?.stop(flushMs);
         return tell({ type: 'closed', metrics: (await serving?.metrics.snapshot()) ?? [] });
       case 'end':
         return process.disconnect?.(); // Node ends a worker whose parent it has lost
@@ -63,6 +70,7 @@ const serve = async (
   const { level, format, outputs } = config.observability.logging;
   const logger = createLogger({ level, format, stdout: outputs.stdout }).child({ worker: process.pid });
   const metrics = createMetrics();
+  const tracing = await openTracing(config.observability.tracing, { instanceId: randomUUID(), logger });
   const prepared = await prepare({
     config: { ...config, session: { ...config.session, secret: sessionSecret } },
     database: { dsn, exited: new Promise(() => {}), stop: async () => {} },
@@ -75,10 +83,10 @@ const serve = async (
   const clock = { now: () => new Date() };
   try {
     const service = await start({
-      ...{ config, dsn, sessionSecret, keyring, logger, metrics, clock, steps },
+      ...{ config, dsn, sessionSecret, keyring, logger, metrics, tracing, clock, steps },
       internalListener: false,
     });
-    return { service, metrics, reload: () => void reloadKeys(keyring, { logger, metrics }), stop };
+    return { service, metrics, tracing, reload: () => void reloadKeys(keyring, { logger, metrics }), stop };
   } catch (error) {
     await stop();
     throw error;

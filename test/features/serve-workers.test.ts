@@ -1,8 +1,10 @@
 /** `--workers`: several token processes behind one port, seen from outside as one server that does not fall over. */
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { Agent, request } from 'node:http';
+import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
@@ -35,7 +37,7 @@ await until('the resource is known', async () => (await machine.clientCredential
 /** The processes that opened the public port, latest last. */
 const workers = (at: StartedServer): number[] => [
   ...new Set(
-    [...at.process.stdout().matchAll(/"worker":(\d+),"msg":"Server listening/g)].map(([, worker]) => Number(worker)),
+    [...at.process.stdout().matchAll(/"worker":(\d+),"port":\d+,"msg":"serving/g)].map(([, worker]) => Number(worker)),
   ),
 ];
 const isAlive = (pid: number): boolean => {
@@ -166,6 +168,38 @@ test('SIGUSR2 renews every worker under load, and no request fails [threat M12]'
   assert.equal(await metric(server.adminUrl, 'authserver_worker_restarts_total'), 1, 'that was no accident');
 });
 
+test('SIGUSR2: a connection that was kept without a request brings one more, wherever its worker is by now', async () => {
+  const [port, known] = [server.ports.token, workers(server).length];
+  const sockets = await Promise.all(
+    Array.from({ length: 4 }, async () => {
+      const socket = connect(port, 'localhost').setEncoding('utf8');
+      await once(socket, 'connect');
+      return socket.on('error', () => {});
+    }),
+  );
+  const ask = async (socket: Socket): Promise<string> => {
+    socket.write('GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n');
+    const [text = ''] = await Promise.race([once(socket, 'data'), once(socket, 'close').then(() => [])]);
+    return String(text);
+  };
+  for (const socket of sockets) assert.match(await ask(socket), /^HTTP\/1\.1 200/);
+  server.process.signal('SIGUSR2');
+  for (const renewed of [1, 2]) {
+    await until('a new worker serves', async () => workers(server).length === known + renewed);
+    await setTimeout(800); // longer than server.drain_delay
+    const answers = await Promise.all(sockets.map(ask));
+    const last = answers.filter((text) => /^connection: close/im.test(text)).length;
+    assert.ok(
+      answers.every((text) => /^HTTP\/1\.1 200/.test(text)),
+      answers.join('\n'),
+    );
+    assert.equal(last, 2, 'those of the worker that leaves, and no others');
+    for (const [index, text] of answers.entries()) if (/^connection: close/im.test(text)) sockets[index]?.destroy();
+    sockets.splice(0, sockets.length, ...sockets.filter(({ destroyed }) => !destroyed));
+  }
+  await until('all are new', async () => living().length === 2 && (await ready(server.adminUrl)));
+});
+
 test('SIGTERM: not ready first, requests finish, and no process is left', async () => {
   const pids = living();
   const traffic = load(machine, 4);
@@ -183,7 +217,10 @@ test('SIGTERM: not ready first, requests finish, and no process is left', async 
 });
 
 test('the token service has workers as well, with metrics and health on its internal port', async () => {
-  const service = await startServer({ directory, env, role: 'token', by: 'service', flags: ['--workers', '2'] });
+  const service = await startServer({
+    ...{ directory, role: 'token', by: 'service', flags: ['--workers', '2'] },
+    env: { ...env, SERVER_DRAIN_DELAY: '4s' },
+  });
   assert.equal((await fetch(`${service.issuer}/metrics`)).status, 404);
   const { status, body } = await read(await fetch(`${service.internalUrl}/ready`));
   assert.deepEqual([status, body.checks], [200, { workers: { status: 'ok' } }]);
@@ -201,7 +238,25 @@ test('the token service has workers as well, with metrics and health on its inte
   assert.equal(await metric(service.internalUrl, series), 30, 'what it said last still counts');
   process.kill(one, 'SIGCONT');
   await until('it is back', () => ready(service.internalUrl));
-  assert.equal((await service.stop()).code, 0);
+
+  // A worker that is still starting when the end comes must not call itself ready afterwards: requests would follow it.
+  service.process.signal('SIGUSR2');
+  await setTimeout(100);
+  service.process.signal('SIGTERM');
+  await until('not ready', async () => !(await ready(service.issuer)), 5);
+  const answers: boolean[] = [];
+  for (let closed = false; !closed; await setTimeout(50))
+    await fetch(`${service.issuer}/ready`).then(
+      ({ status }) => answers.push(status === 200),
+      () => {
+        closed = true;
+      },
+    );
+  assert.deepEqual(
+    answers.filter((isReady) => isReady),
+    [],
+  );
+  assert.equal((await service.process.ended()).code, 0);
 });
 
 test('a number of workers that makes no sense is refused', async () => {

@@ -60,7 +60,7 @@ export const createTokenApp = async (plane: TokenPlane): Promise<HttpServer> => 
     readTimeoutMs: config.server.read_timeout * 1000,
     writeTimeoutMs: config.server.write_timeout * 1000,
     idleTimeoutMs: config.server.idle_timeout * 1000,
-    draining: plane.draining,
+    draining: plane.parting,
     basePath: plane.basePath,
     ...(config.oauth.fallback_paths ? { aliases: fallbackPaths } : {}),
   });

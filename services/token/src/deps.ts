@@ -74,6 +74,8 @@ export type TokenPlaneOptions = {
   /** Shown on the start page of a localhost issuer. */
   steps?: readonly { title: string; command: string }[];
   draining?: () => boolean;
+  /** Whether every answer is the last on its connection; as long as it drains unless said. */
+  parting?: () => boolean;
   /** Mean time between two rounds of deleting what is over; a minute unless a test cannot wait. */
   housekeepingIntervalMs?: number | undefined;
   /** How the hosts of client documents and keys are found; by the name servers of the system unless said. */
@@ -197,7 +199,7 @@ export const createTokenPlane = async (options: TokenPlaneOptions) => {
     issuer,
     basePath,
     steps: options.steps ?? [],
-    draining,
+    parting: options.parting ?? draining,
     checks,
     readiness,
     ping: () => database.query('ping', 'select 1'),

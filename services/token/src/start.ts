@@ -40,10 +40,13 @@ export type TokenService = {
   readiness: Readiness;
   /** Lets `/ready` say no, so that a balancer looks elsewhere before the port closes. */
   beginDrain(): void;
-  close(): Promise<void>;
+  /** Closes the port and lets requests finish. `relieved`: others serve it, so kept connections may come once more. */
+  close(options?: { relieved: boolean }): Promise<void>;
 };
 
 const lastProbeMs = 1_000;
+/** Of the time for the last requests: how long one that is relieved waits for kept connections. */
+const lingerShare = 0.5;
 const longestKeyReloadMs = 30_000;
 
 /** Opens the data plane: database, change feed, routes, port. Everything it opened is closed again if it fails. */
@@ -78,12 +81,15 @@ export const startTokenService = async (options: TokenServiceOptions): Promise<T
 
   let keyReload: NodeJS.Timeout | undefined;
   let draining = false;
+  let parting = false;
   let closePlane: (() => Promise<void>) | undefined;
   let app: HttpServer | undefined;
   let internal: HttpServer | undefined;
-  const close = async (): Promise<void> => {
-    draining = true;
-    if (app) await drain(app, drainTimes(config).waitMs);
+  const close = async ({ relieved } = { relieved: false }): Promise<void> => {
+    const { waitMs } = drainTimes(config);
+    draining ||= !relieved;
+    parting = true;
+    if (app) await drain(app, waitMs, relieved ? waitMs * lingerShare : 0);
     if (internal) await drain(internal, lastProbeMs); // who watches sees the last request end
     await partitions.stop();
     clearInterval(keyReload);
@@ -94,7 +100,15 @@ export const startTokenService = async (options: TokenServiceOptions): Promise<T
   };
 
   try {
-    const plane = await createTokenPlane({ ...options, database, redis, feed, version, draining: () => draining });
+    const plane = await createTokenPlane({
+      ...options,
+      database,
+      redis,
+      feed,
+      version,
+      draining: () => draining,
+      parting: () => parting || draining,
+    });
     closePlane = plane.close;
     plane.housekeeping.start();
     await feed.start();

@@ -17,8 +17,11 @@ export type WorkerHandle = {
   /** Undefined when it does not answer in time. */
   report(): Promise<Report | undefined>;
   tell(message: ToWorker): void;
-  /** Lets it finish its requests and end, and kills it when it takes longer than `waitMs`. */
-  close(waitMs: number): Promise<void>;
+  /**
+   * Lets it finish its requests and end, and kills it when it takes longer than `waitMs`. One that is `relieved` goes on
+   * calling itself ready on the connections it has: the port they lead to is.
+   */
+  close(waitMs: number, options?: { relieved: boolean }): Promise<void>;
   kill(): void;
 };
 
@@ -69,9 +72,9 @@ export const startWorker = (start: WorkerStart): WorkerHandle => {
     );
   };
 
-  const leave = async (waitMs: number): Promise<void> => {
+  const leave = async (waitMs: number, relieved: boolean): Promise<void> => {
     const late = setTimeout(() => worker.process.kill('SIGKILL'), waitMs);
-    tell({ type: 'close' });
+    tell({ type: 'close', relieved });
     await closed.promise;
     tell({ type: 'end' });
     await ended.promise;
@@ -89,8 +92,8 @@ export const startWorker = (start: WorkerStart): WorkerHandle => {
     },
     report: () => ask<Report>('report'),
     tell,
-    close(waitMs) {
-      leaving ??= leave(waitMs);
+    close(waitMs, { relieved } = { relieved: false }) {
+      leaving ??= leave(waitMs, relieved);
       return leaving;
     },
     kill: () => void worker.process.kill('SIGKILL'),

@@ -15,7 +15,8 @@ export type ToWorker =
   | { type: 'ask'; id: number; about: 'metrics' | 'report' }
   | { type: 'reload_keys' }
   | { type: 'drain' }
-  | { type: 'close' }
+  /** `relieved` when another worker has its place already. */
+  | { type: 'close'; relieved: boolean }
   /** Whatever was on its way to the worker has arrived by now. */
   | { type: 'end' };
 

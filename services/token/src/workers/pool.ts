@@ -111,15 +111,15 @@ export const startTokenWorkers = async (options: TokenWorkersOptions): Promise<T
       const worker = hire();
       try {
         await worker.serving;
+        if (draining) return;
       } catch (error) {
         worker.kill();
+        if (draining) return;
         logger.error({ place, reason: (error as Error).message }, 'a worker could not be renewed; the old ones stay');
         return;
       }
       places[place] = worker;
-      old.tell({ type: 'drain' });
-      await pause(times.delayMs);
-      await old.close(times.waitMs + lastWordsMs);
+      await old.close(times.waitMs + lastWordsMs, { relieved: true });
       logger.info({ place }, 'a worker was renewed');
     }
   };

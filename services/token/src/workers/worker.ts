@@ -29,11 +29,13 @@ export const runTokenWorker = (options: WorkerOptions): void => {
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR2'] as const) process.on(signal, () => {});
   const tell = (message: FromWorker): void => void process.send?.(message);
   let serving: Serving | undefined;
+  let draining = false;
 
   const obey = async (message: ToWorker): Promise<void> => {
     switch (message.type) {
       case 'start':
         serving = await serve(message.start, options);
+        if (draining) serving.service.beginDrain(); // told while it started, and nobody may take it for ready
         return tell({ type: 'serving', port: serving.service.port });
       case 'ask':
         if (!serving) return;
@@ -41,9 +43,10 @@ export const runTokenWorker = (options: WorkerOptions): void => {
       case 'reload_keys':
         return serving?.reload();
       case 'drain':
+        draining = true;
         return serving?.service.beginDrain();
       case 'close':
-        await serving?.service.close();
+        await serving?.service.close(message);
         await serving?.stop();
         await serving?.tracing?.stop(flushMs);
         return tell({ type: 'closed', metrics: (await serving?.metrics.snapshot()) ?? [] });
@@ -86,6 +89,7 @@ const serve = async (
       ...{ config, dsn, sessionSecret, keyring, logger, metrics, tracing, clock, steps },
       internalListener: false,
     });
+    logger.info({ port: service.port }, 'serving');
     return { service, metrics, tracing, reload: () => void reloadKeys(keyring, { logger, metrics }), stop };
   } catch (error) {
     await stop();

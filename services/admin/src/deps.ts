@@ -3,6 +3,7 @@ import { type Config, isLocalhostIssuer } from '@authserver/config';
 import type { DataCipher } from '@authserver/encryption';
 import type { FeedStatus } from '@authserver/events';
 import { type Check, createReadiness } from '@authserver/http';
+import { createIdpKeys } from '@authserver/idp';
 import type { Keyring, KeyStore } from '@authserver/keys';
 import { createOutboundClient, type Resolve } from '@authserver/outbound';
 import { createStore, type Database } from '@authserver/store';
@@ -36,7 +37,6 @@ import { traceHandlers } from './handlers/trace.ts';
 import { userActionHandlers } from './handlers/user-actions.ts';
 import { userHandlers } from './handlers/users.ts';
 import { xaaPolicyHandlers } from './handlers/xaa-policies.ts';
-import { createIdpKeys } from './idp-keys.ts';
 
 export type AdminPlaneOptions = {
   config: Config;
@@ -83,7 +83,8 @@ export const createAdminPlane = (options: AdminPlaneOptions) => {
     around: fetchInSpan,
     onEnd: (purpose, outcome) => metrics.outboundRequests.inc({ purpose, outcome }),
   });
-  const idpKeys = createIdpKeys({ outbound });
+  // A caller waits for a search inside a transaction, and few of them may.
+  const idpKeys = createIdpKeys({ outbound, searchMs: 8_000, atOnce: 2 });
 
   const draining = options.draining ?? (() => false);
   const deps = { ...options, draining, store, ping, idpKeys, outboundPolicy, startedAt: clock.now() };

@@ -1,5 +1,5 @@
 import { Problem } from '@authserver/http';
-import { type FoundKeys, type IdpKeys, IdpsBusy, IdpTrouble } from '../idp-keys.ts';
+import { type FoundKeys, type IdpKeys, IdpsBusy, IdpTrouble } from '@authserver/idp';
 
 type Search = { keys?: FoundKeys; trouble?: IdpTrouble | IdpsBusy };
 

@@ -1,10 +1,10 @@
 import type { Entities, IdpView } from '@authserver/admin-api';
 import { type Config, isLocalhostIssuer } from '@authserver/config';
+import type { IdpKeys } from '@authserver/idp';
 import { OutboundError, type OutboundPolicy, readTarget } from '@authserver/outbound';
 import { type SubjectMapping, type TrustedIdp, uuidv7, type XaaPolicy } from '@authserver/store';
 import type { Logger, Metrics } from '@authserver/telemetry';
 import type { z } from 'zod';
-import type { IdpKeys } from '../idp-keys.ts';
 import type { Handler, HandlersOf } from './handler.ts';
 import { printable, searchKeys, whyNoKeys } from './idp-search.ts';
 import { ChangedMeanwhile, conflict, invalid, notFound, orConflict } from './refusals.ts';

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createOutboundClient } from '@authserver/outbound';
 import type { OutboundPurpose } from '@authserver/telemetry';
-import { createIdpKeys, IdpTrouble, metadataUrls } from './idp-keys.ts';
+import { createIdpKeys, IdpTrouble, metadataUrls } from './keys.ts';
 
 test('where metadata is: behind the issuer (OpenID Connect Discovery §4), or between host and path (RFC 8414 §3.1)', () => {
   for (const [issuer, ...wanted] of [
@@ -33,6 +33,8 @@ test('a name that leads inside is not asked, and the refusal names no address', 
         allowPrivateAddresses: false,
         resolve: async () => addresses,
       }),
+      searchMs: 1000,
+      atOnce: 1,
     });
   for (const addresses of [['10.0.0.1'], ['93.184.216.34', '127.0.0.1'], ['169.254.169.254'], ['fd00::1']])
     await assert.rejects(

@@ -32,8 +32,6 @@ export type IdpKeys = {
   find(idp: { issuer: string; jwksUri: string | undefined }): Promise<FoundKeys>;
 };
 
-/** For all requests of one search; a caller waits for it inside a transaction. */
-const searchMs = 8_000;
 const maxMetadataBytes = 128 * 1024;
 const maxKeyBytes = 256 * 1024;
 const maxKeys = 100;
@@ -41,18 +39,25 @@ const maxKeys = 100;
 const Metadata = z.object({ issuer: z.string(), jwks_uri: z.string().max(2000) });
 const KeySet = z.object({ keys: z.array(z.unknown()) });
 
-export const createIdpKeys = ({ outbound }: { outbound: OutboundClient<OutboundPurpose> }): IdpKeys => {
-  // Slow hosts must not hold all the connections that operators share.
-  const few = createLimiter({ inFlight: 2, waiting: 0, waitMs: 0 });
+export const createIdpKeys = (deps: {
+  outbound: OutboundClient<OutboundPurpose>;
+  /** For all requests of one search. */
+  searchMs: number;
+  /** Searches at once: slow hosts must not hold what all callers share. */
+  atOnce: number;
+}): IdpKeys => {
+  const few = createLimiter({ inFlight: deps.atOnce, waiting: 0, waitMs: 0 });
 
   const search = async (idp: { issuer: string; jwksUri: string | undefined }): Promise<FoundKeys> => {
-    const until = performance.now() + searchMs;
+    const until = performance.now() + deps.searchMs;
     const get = async (url: string, purpose: OutboundPurpose, maxBytes: number) => {
       const timeoutMs = Math.max(1, until - performance.now());
-      return outbound.get({ url, purpose, accept: 'application/json', timeoutMs, maxBytes }).catch((error: unknown) => {
-        if (!(error instanceof OutboundError)) throw error;
-        throw new IdpTrouble(`${url}: ${sentences[error.failure]}`, { cause: error });
-      });
+      return deps.outbound
+        .get({ url, purpose, accept: 'application/json', timeoutMs, maxBytes })
+        .catch((error: unknown) => {
+          if (!(error instanceof OutboundError)) throw error;
+          throw new IdpTrouble(`${url}: ${sentences[error.failure]}`, { cause: error });
+        });
     };
 
     const discover = async (): Promise<string> => {

@@ -11,8 +11,8 @@ export const exceptions: Readonly<Record<string, string>> = {
     'The refusal of a person reaches the client (consent). When our database is away no redirect URI can be checked, so a page says it, with 503.',
   'R6750-04': 'The header is the only way there is; nothing else is read (MCP-38).',
   'R7009-07': 'Cannot occur: every kind of token can be revoked.',
-  'R7523-09': 'Feature not offered: assertions are no grant in this release.',
-  'R7523-10': 'Feature not offered: as above.',
+  'JAG-08':
+    'Feature not offered: an assertion with authorization details is refused, since to pass over them would widen it.',
   'R7591-11': 'Feature not offered: a software statement is ignored, as unknown metadata is (R7591-05).',
   'R7591-17':
     'We add refresh_token where grant types are left out and say so in the answer, because MCP clients leave them out and refresh all the same.',

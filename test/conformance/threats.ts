@@ -125,13 +125,14 @@ export const threatGroups: readonly ThreatGroup[] = [
     H14 cookies, and what a logout leaves`,
   ),
   group(
-    'Introspection and revocation',
+    'Introspection, revocation, assertions',
     `
     I01 asking about tokens of others
     I02 a dead token called active
     I03 introspection as an oracle
     I04 revoking tokens of others
     I05 a revocation that could not be stored
+    I13 assertions of identity providers misused
     I14 client assertions misused`,
   ),
   group(

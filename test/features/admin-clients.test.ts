@@ -130,7 +130,7 @@ for (const [name, [body, detail]] of Object.entries(refusals))
   });
 
 test('a grant that this server does not have is refused by name', async () => {
-  const { body } = await create({ ...web, grant_types: ['urn:ietf:params:oauth:grant-type:jwt-bearer'] });
+  const { body } = await create({ ...web, grant_types: ['urn:ietf:params:oauth:grant-type:saml2-bearer'] });
   assert.match(String(body.detail), /grant_types/);
 });
 

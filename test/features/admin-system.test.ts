@@ -97,7 +97,8 @@ test('config names what is here, member by member, and what this release has not
   assert.equal(shown.oauth.default_client_scope, 'tools/read');
   assert.deepEqual(shown.token_exchange, { enabled: false });
   assert.deepEqual(shown.oidc, { enabled: false });
-  assert.deepEqual(shown.xaa, { enabled: true, allow_private_addresses: false, grant: false });
+  const { enabled, grant, subject_mode, max_assertion_age } = shown.xaa;
+  assert.deepEqual([enabled, grant, subject_mode, max_assertion_age], [true, true, 'auto_map', 300]);
 });
 
 test('nothing secret is in the configuration shown, nor where the database is [threat K06]', async () => {
@@ -139,7 +140,7 @@ test('admin system config: a line a section, admin stats: one line', async () =>
   const lines = await cli(server, 'system', 'config');
   assert.equal(lines[0], `issuer=${server.issuer}`);
   assert.ok(lines.includes('storage: driver=postgres'));
-  assert.ok(lines.includes('xaa: enabled=true allow_private_addresses=false grant=false'));
+  assert.ok(lines.some((line) => line.startsWith('xaa: enabled=true allow_private_addresses=false grant=true')));
   assert.ok(
     lines.every((line) => /^[a-z_]+(=|: )/.test(line)),
     lines.join('\n'),

@@ -178,7 +178,7 @@ test('a member of the wrong type is told once, and a grant with what there is in
   assert.equal(await told({ grant_types: 'authorization_code' }), 'grant_types: must be an array of strings');
   assert.equal(
     await told({ grant_types: ['password'] }),
-    'grant_types.0: password is not offered here; offered are authorization_code, refresh_token, client_credentials, urn:ietf:params:oauth:grant-type:device_code',
+    'grant_types.0: password is not offered here; offered are authorization_code, refresh_token, client_credentials, urn:ietf:params:oauth:grant-type:device_code, urn:ietf:params:oauth:grant-type:jwt-bearer',
   );
 });
 

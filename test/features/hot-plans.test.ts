@@ -85,6 +85,12 @@ const hot: Record<string, () => Promise<unknown>> = {
   'a session is found': () => store.browserSessions.findLive(hash, now),
   'consents are found': () => store.consentGrants.listActive(id, 'client_x', [undefined, id]),
   'a token is looked up': () => store.issuances.isLive(id),
+  'a subject is resolved': () => store.subjectMappings.resolve(id, '00u1'),
+  'an assertion is redeemed': () =>
+    store.assertions.redeem({
+      ...{ issuer: 'https://idp.example.com', jti: 'x', usableUntil: now, idpId: id, rules: '' },
+      ...{ idpSubject: '00u1', mappedTo: '', issuance },
+    }),
   'an issuance is written': () => store.issuances.insert(issuance),
 };
 

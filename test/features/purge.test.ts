@@ -103,6 +103,11 @@ const simple: Record<
     table: `single_use where kind = 'client_assertion'`,
     insert: (over) => server.sql(`insert into single_use values ('client_assertion', $1, $2)`, [hash(), over]),
   },
+  'assertion-jti: assertions of identity providers that were used': {
+    target: 'assertion-jti',
+    table: `single_use where kind = 'id_jag'`,
+    insert: (over) => server.sql(`insert into single_use values ('id_jag', $1, $2)`, [hash(), over]),
+  },
   'dpop-nonces: DPoP proofs that were used': {
     target: 'dpop-nonces',
     table: `single_use where kind = 'dpop_proof'`,

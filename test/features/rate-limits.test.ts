@@ -174,7 +174,7 @@ test('with Redis the pods share the budget [threat L10]', async () => {
   assert.ok(served >= 5 && served <= 7, `${served} were served`);
 });
 
-test('wrong client credentials are told to slow down, the right ones always work [O21-16] [threat C10]', async () => {
+test('wrong client credentials are told to slow down, the right ones always work [O21-16 EMA-14] [threat C10]', async () => {
   const client = await machines.client({
     authMethod: 'client_secret_basic',
     grantTypes: ['client_credentials'],

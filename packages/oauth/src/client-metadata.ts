@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { JwksUri, PublicJwks } from './client-assertion.ts';
-import { type GrantType, grantTypes } from './grant-types.ts';
+import { confidentialGrantTypes, type GrantType, grantTypes } from './grant-types.ts';
 import { redirectProblem } from './redirect-problem.ts';
 import { redirectKind } from './redirect-uri.ts';
 import { isScopeToken } from './scope.ts';
@@ -104,10 +104,11 @@ export const metadataProblems = (metadata: {
   const device = metadata.grant_types.includes('urn:ietf:params:oauth:grant-type:device_code');
   if (metadata.grant_types.includes('refresh_token') && !interactive && !device)
     problems.push({ member: 'grant_types', message: 'refresh_token needs authorization_code or the device grant' });
-  if (metadata.token_endpoint_auth_method === 'none' && metadata.grant_types.includes('client_credentials'))
+  const confidential = metadata.grant_types.filter((type) => confidentialGrantTypes.includes(type));
+  if (metadata.token_endpoint_auth_method === 'none' && confidential.length > 0)
     problems.push({
       member: 'grant_types',
-      message: 'client_credentials needs a confidential client: token_endpoint_auth_method must not be none',
+      message: `${confidential.join(', ')} needs a confidential client: token_endpoint_auth_method must not be none`,
     });
   if (metadata.response_types && metadata.response_types.includes('code') !== interactive)
     problems.push({ member: 'grant_types', message: 'response_types code and authorization_code need each other' });

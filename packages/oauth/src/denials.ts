@@ -47,6 +47,15 @@ export const denialReasons = [
   'refresh_other_client',
   'refresh_reused',
   'refresh_family_revoked',
+  // assertions of identity providers (ID-JAG)
+  'assertion_invalid',
+  'assertion_other_client',
+  'assertion_replayed',
+  'idp_unknown',
+  'idp_disabled',
+  'idp_keys_unavailable',
+  'policy_denied',
+  'subject_unmapped',
   // what for
   'invalid_scope',
   'scope_outside_ceiling',
@@ -57,6 +66,7 @@ export const denialReasons = [
   'invalid_resource',
   'resource_mismatch',
   'resource_not_mint',
+  'resource_missing',
   // whom for
   'user_not_active',
   'consent_revoked',

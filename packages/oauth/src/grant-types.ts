@@ -19,6 +19,12 @@ export const machineGrantTypes: readonly GrantType[] = [
   'urn:ietf:params:oauth:grant-type:jwt-bearer',
 ];
 
+/** Grants that are refused to a client without credentials (RFC 6749 §4.4, ID-JAG §8.1). */
+export const confidentialGrantTypes: readonly GrantType[] = [
+  'client_credentials',
+  'urn:ietf:params:oauth:grant-type:jwt-bearer',
+];
+
 /** The `response_types` that go with them (RFC 7591 §2.1). */
 export const responseTypesOf = (grantTypes: readonly GrantType[]): string[] =>
   grantTypes.includes('authorization_code') ? ['code'] : [];

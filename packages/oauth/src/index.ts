@@ -6,6 +6,7 @@ export * from './denials.ts';
 export * from './dpop.ts';
 export * from './errors.ts';
 export * from './grant-types.ts';
+export * from './id-jag.ts';
 export * from './pkce.ts';
 export * from './redirect-problem.ts';
 export * from './redirect-uri.ts';

@@ -2,6 +2,7 @@ import { clientAssertionAlgorithms } from './client-assertion.ts';
 import { authMethods } from './client-metadata.ts';
 import { dpopAlgorithms } from './dpop.ts';
 import type { GrantType } from './grant-types.ts';
+import { idJagProfile } from './id-jag.ts';
 import { offlineAccess } from './scope.ts';
 
 export type EnabledFeatures = {
@@ -45,6 +46,10 @@ export const serverMetadata = (issuer: string, enabled: EnabledFeatures): Record
     prompt_values_supported: enabled.prompts,
     acr_values_supported: enabled.acrs, // RFC 9470 §7
     grant_types_supported: enabled.grantTypes,
+    // Whose assertions are believed is nobody's business (ID-JAG §8.4).
+    ...(enabled.grantTypes.includes('urn:ietf:params:oauth:grant-type:jwt-bearer')
+      ? { authorization_grant_profiles_supported: [idJagProfile] }
+      : {}),
     token_endpoint_auth_methods_supported: authMethods,
     token_endpoint_auth_signing_alg_values_supported: clientAssertionAlgorithms, // of private_key_jwt
     introspection_endpoint_auth_methods_supported: authMethods.filter((method) => method !== 'none'),

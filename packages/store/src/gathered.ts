@@ -1,6 +1,8 @@
 import { type GatheredStatement, inSpan } from '@authserver/telemetry';
+import { resolveSubjects } from './control/trust.ts';
 import { type Queryable, statementSpan } from './db.ts';
 import { type GatherWatch, gather } from './gather.ts';
+import { type AssertionRedemption, redeemAssertions } from './runtime/assertions.ts';
 import { findCodes, insertCodes, type NewAuthorizationCode, type Redemption } from './runtime/authorization-codes.ts';
 import { findLiveSessions } from './runtime/browser-sessions.ts';
 import { type ConsentQuestion, listActiveConsents } from './runtime/consent-grants.ts';
@@ -41,8 +43,19 @@ export const gathered = (db: Queryable, plain: Repositories, watch?: (operation:
   const listActive = share('consent_list_active', (questions: readonly ConsentQuestion[]) =>
     listActiveConsents(db, questions),
   );
+  const resolveSubject = share('subject_resolve_many', (asked: readonly { idpId: string; subject: string }[]) =>
+    resolveSubjects(db, asked),
+  );
+  const redeemAssertion = share('assertion_redeem_many', (redemptions: readonly AssertionRedemption[]) =>
+    redeemAssertions(db, redemptions),
+  );
 
   return {
+    assertions: { redeem: redeemAssertion },
+    subjectMappings: {
+      ...plain.subjectMappings,
+      resolve: (idpId: string, subject: string) => resolveSubject({ idpId, subject }),
+    },
     issuances: {
       ...plain.issuances,
       isLive,

@@ -16,6 +16,7 @@ import { resources } from './control/resources.ts';
 import { settings } from './control/settings.ts';
 import { signingKeys } from './control/signing-keys.ts';
 import { subjectMappings } from './control/subject-mappings.ts';
+import { trust } from './control/trust.ts';
 import { users } from './control/users.ts';
 import { xaaPolicies } from './control/xaa-policies.ts';
 import type { Database, Queryable } from './db.ts';
@@ -58,6 +59,7 @@ export const repositories = (db: Queryable) => ({
   trustedIdps: trustedIdps(db),
   xaaPolicies: xaaPolicies(db),
   subjectMappings: subjectMappings(db),
+  trust: trust(db),
   auditChain: auditChain(db),
   auditEvents: auditEvents(db),
   authorizationCodes: authorizationCodes(db),

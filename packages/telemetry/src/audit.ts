@@ -20,6 +20,8 @@ export const auditActions = {
   'auth_code.reused': 'An authorization code was presented again.',
   'family.revoked': 'A refresh token family was revoked because a token of it was presented twice.',
   'refresh_token.foreign': 'A client presented the refresh token of another client and got nothing for it.',
+  'jwt_bearer.denied':
+    'An assertion that a trusted identity provider really signed was refused: replayed, for somebody else, or for more than is allowed.',
   'token.revoked': 'A token was revoked at the revocation endpoint or by an operator.',
   'token.introspect_denied': 'A caller asked about a token that is none of its business.',
   'client.created_admin': 'An operator created a client.',

@@ -54,7 +54,16 @@ export const systemConfig = (config: Config, dcrMode: Config['dcr']['mode']): Vi
     token_exchange: { enabled: false },
     agents: { enabled: false, jwks_listing: false },
     oidc: { enabled: false },
-    xaa: { enabled: xaa.enabled, allow_private_addresses: xaa.allow_private_addresses, grant: false },
+    xaa: {
+      enabled: xaa.enabled,
+      allow_private_addresses: xaa.allow_private_addresses,
+      grant: xaa.enabled,
+      token_expiry: xaa.token_expiry,
+      max_assertion_age: xaa.max_assertion_age,
+      jwks_cache_ttl: xaa.jwks_cache_ttl,
+      require_resource: xaa.require_resource,
+      subject_mode: xaa.subject_mode,
+    },
     rate_limit: {
       enabled: rate_limit.enabled,
       requests_per_second: rate_limit.requests_per_second,

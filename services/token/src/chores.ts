@@ -31,6 +31,7 @@ export const listChores = ({ database, config, clientUse, repeats }: ChoresDeps)
     purging(shortLived.pushedRequests),
     purging(shortLived.dpopProofs),
     purging(shortLived.clientAssertions),
+    purging(shortLived.idJags),
     purging(shortLived.consentAnswers),
     {
       name: 'sign-in attempts',

@@ -6,12 +6,13 @@ import {
   signingCheck,
   watchGathering,
 } from '@authserver/boot';
-import type { Config } from '@authserver/config';
+import { type Config, isLocalhostIssuer } from '@authserver/config';
 import type { ChangeFeed } from '@authserver/events';
 import { type Check, createReadiness, degraded, ok } from '@authserver/http';
+import { createIdpKeys } from '@authserver/idp';
 import type { Keyring } from '@authserver/keys';
 import { type GrantType, parseScope } from '@authserver/oauth';
-import { createOutboundClient, type Resolve } from '@authserver/outbound';
+import { createOutboundClient, type OutboundFailure, type Resolve } from '@authserver/outbound';
 import type { RedisConnection } from '@authserver/replay';
 import { createStore, type Database } from '@authserver/store';
 import type { Logger, Metrics, OutboundPurpose, Tracing } from '@authserver/telemetry';
@@ -40,6 +41,7 @@ import { authorizationCode } from './grants/authorization-code.ts';
 import { clientCredentials } from './grants/client-credentials.ts';
 import { deviceCode } from './grants/device-code.ts';
 import type { Grant } from './grants/grant.ts';
+import { jwtBearer } from './grants/jwt-bearer.ts';
 import { createRedeemCode } from './grants/redeem-code.ts';
 import { refreshToken } from './grants/refresh-token.ts';
 import { createHousekeeping } from './housekeeping.ts';
@@ -49,6 +51,7 @@ import { createLookups } from './lookups.ts';
 import { createPasswordChecker } from './passwords.ts';
 import { createSecrets } from './secrets.ts';
 import { openSharedState } from './shared-state.ts';
+import { createSignatureCheck } from './signatures.ts';
 import type { Clock } from './time.ts';
 import { createTokenIssuer } from './tokens/issuer.ts';
 import { keepReloading } from './tokens/key-reload.ts';
@@ -56,6 +59,8 @@ import { createReplays } from './tokens/replays.ts';
 import { createSigning } from './tokens/sign.ts';
 import { createOwnTokenVerifier } from './tokens/verify.ts';
 import { createFlightRecorder } from './trace/recorder.ts';
+import { createOpenAssertion } from './xaa/assertions.ts';
+import { keepIdpKeys } from './xaa/idp-keys.ts';
 
 export type TokenPlaneOptions = {
   config: Config;
@@ -115,15 +120,41 @@ export const createTokenPlane = async (options: TokenPlaneOptions) => {
   options.feed.onReset(reloadKeys);
   const signJwt = createSigning({ keyring, metrics });
 
+  // What identity providers sign. An operator named them, so a name may lead into the operator's own network if told so.
+  const signedBy = createSignatureCheck();
+  const isLocal = isLocalhostIssuer(config.server.issuer);
+  const onEnd = (purpose: OutboundPurpose, outcome: 'answered' | OutboundFailure) =>
+    metrics.outboundRequests.inc({ purpose, outcome });
+  const idpKeys = keepIdpKeys({
+    idpKeys: createIdpKeys({
+      outbound: createOutboundClient<OutboundPurpose>({
+        allowHttp: isLocal,
+        allowPrivateAddresses: isLocal || config.xaa.allow_private_addresses,
+        resolve: options.resolveHost,
+        around: fetchInSpan,
+        onEnd,
+      }),
+      searchMs: 5_000,
+      atOnce: 8,
+    }),
+    ttlSeconds: config.xaa.jwks_cache_ttl,
+    clock,
+    metrics,
+  });
+  options.feed.subscribe('idp', idpKeys.forget);
+  options.feed.onReset(idpKeys.forgetAll);
+  const openAssertion = createOpenAssertion({ issuer, lookups, keys: idpKeys, signedBy });
+
   // What is given, and for what.
   const replays = createReplays(store, repeats, metrics);
-  const shared = { store, lookups, replays, secrets, config };
+  const shared = { store, lookups, replays, repeats, metrics, secrets, config };
   const redeemCode = createRedeemCode(shared);
   const grants: Grant[] = [
     authorizationCode({ ...shared, redeemCode }),
     refreshToken(shared),
     ...(config.client_credentials.enabled ? [clientCredentials(shared)] : []),
     ...(config.device.enabled ? [deviceCode({ ...shared, redeemCode })] : []),
+    ...(config.xaa.enabled ? [jwtBearer({ ...shared, openAssertion })] : []),
   ];
   const enabledGrants = grants.map(({ type }): GrantType => type);
 
@@ -136,7 +167,7 @@ export const createTokenPlane = async (options: TokenPlaneOptions) => {
     ...outboundPolicy,
     resolve: options.resolveHost,
     around: fetchInSpan,
-    onEnd: (purpose, outcome) => metrics.outboundRequests.inc({ purpose, outcome }),
+    onEnd,
   });
   const guarded = createGuardedFetch({ outbound, clock, unlimitedHosts: config.cimd.allow_private_addresses });
   const fetching = { fetch: guarded, fetchTimeoutSeconds: config.cimd.fetch_timeout, clock };
@@ -163,7 +194,13 @@ export const createTokenPlane = async (options: TokenPlaneOptions) => {
     findClient: finder.forAuthentication,
     findNewer: finder.newer,
     clientSecretPepper: config.client_secret_pepper,
-    assertions: createAssertions({ issuer, keys: createClientKeys(fetching), singleUse, now: () => clock.now() }),
+    assertions: createAssertions({
+      issuer,
+      keys: createClientKeys(fetching),
+      signedBy,
+      singleUse,
+      now: () => clock.now(),
+    }),
     onSecretUsed: secretUse.note,
     now: () => clock.now(),
   });

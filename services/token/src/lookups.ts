@@ -2,7 +2,7 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Config } from '@authserver/config';
 import type { ChangeFeed } from '@authserver/events';
 import { resourceKey } from '@authserver/oauth';
-import type { Client, DcrMode, Resource, Store } from '@authserver/store';
+import type { Client, DcrMode, Resource, Store, Trust } from '@authserver/store';
 import { createCache, createSnapshot } from './cache.ts';
 
 /** Last resort should every hint be lost; the change feed empties these within milliseconds. */
@@ -24,6 +24,10 @@ export type Lookups = {
   newerClient(than: Client): Promise<Client | undefined>;
   resources(): Promise<ResourceCatalog>;
   dcrMode(): Promise<DcrMode>;
+  /** The identity providers that operators trust, by issuer. */
+  trust(): Promise<ReadonlyMap<string, Trust>>;
+  /** The same as it is at this moment, for whoever learnt that what was known is no longer so. */
+  newerTrust(): Promise<ReadonlyMap<string, Trust>>;
   /** As above, but the last known answer when the database is away: for metadata, which must keep answering. */
   lastKnown: { resources(): Promise<ResourceCatalog>; dcrMode(): Promise<DcrMode> };
 };
@@ -40,13 +44,21 @@ export const createLookups = (store: Store, config: Config, feed: ChangeFeed): L
   const resources = createSnapshot(async () => toCatalog(await store.resources.all()), ceilingTtlMs);
   const dcr = createSnapshot(async () => ({ mode: (await store.settings.dcrMode()) ?? config.dcr.mode }), ceilingTtlMs);
 
+  const trust = createSnapshot(
+    async () => new Map((await store.trust.all()).map((one) => [one.issuer, one])),
+    ceilingTtlMs,
+  );
+
   feed.subscribe('client', (key) => clients.drop(key));
   feed.subscribe('resource', () => resources.clear());
   feed.subscribe('dcr_mode', () => dcr.clear());
+  feed.subscribe('idp', () => trust.clear());
+  feed.subscribe('xaa_policy', () => trust.clear());
   feed.onReset(() => {
     clients.clear();
     resources.clear();
     dcr.clear();
+    trust.clear();
   });
 
   return {
@@ -59,6 +71,11 @@ export const createLookups = (store: Store, config: Config, feed: ChangeFeed): L
     },
     resources: () => resources.get(),
     dcrMode: async () => (await dcr.get()).mode,
+    trust: () => trust.get(),
+    newerTrust() {
+      trust.clear();
+      return trust.get();
+    },
     lastKnown: { resources: () => resources.stale(), dcrMode: async () => (await dcr.stale()).mode },
   };
 };

@@ -38,7 +38,7 @@ export const offeredAt = (
  */
 export const grantableScopes = (
   catalog: ResourceCatalog,
-  targets: readonly GrantedTarget[],
+  targets: readonly Pick<GrantedTarget, 'resourceId' | 'scopes'>[],
   client: Client,
 ): readonly string[] => {
   const places = targets.map(({ resourceId, scopes }) => {

@@ -119,4 +119,54 @@ export const mcpDocuments = [
 04 | m | SHOULD NOT | Proofs | A proof at the token endpoint needs no \`content_digest\`, and may have one.
 `,
   ),
+  standardDocument(
+    'JAG',
+    'Identity assertion JWT authorization grant (ID-JAG)',
+    'https://datatracker.ietf.org/doc/draft-ietf-oauth-identity-assertion-authz-grant/',
+    `
+01 | m | MUST | 3.1 | The \`typ\` of an assertion is its own.
+02 | m | MUST | 3.1 | Issuer, subject, audience, client, id, end and beginning are all there.
+03 | m | MUST | 4.1 | Its issuer is one that operators trust.
+04 | m | MUST | 4.4.1 | Its audience is this server and nothing else.
+05 | m | MUST | 4.4.1 | It is for the client that sends it.
+06 | m | MUST | 4.4.1 | The resource it names is the one the token is for.
+07 | m | MUST | 4.4.1 | The scope it names bounds what is granted, and our policy does as well.
+08 | m | MUST | 4.4.1 | Authorization details are parsed and counted.
+09 | m | MUST | 4.4.1 | The answer says what was granted.
+10 | m | SHOULD NOT | 4.4.3 | There is no refresh token.
+11 | m | MUST | 7.2 | Where the metadata names the profile, it names the grant type.
+12 | m | SHOULD | 7.2 | The metadata names the profile.
+13 | m | MUST NOT | 8.4 | The metadata does not say who is trusted.
+14 | m | SHOULD | 8.1 | A client without credentials is refused.
+15 | m | MUST | 8.6.1.2.1 | An assertion for a key is used with a proof of that key.
+16 | m | MUST | 8.6.1.2.2 | Without a proof it is \`invalid_grant\`.
+17 | m | MUST | 8.6.1.2.3 | A proof beside a free assertion is checked all the same.
+18 | m | MUST | 8.3 | An assertion of our own is not taken here.
+`,
+  ),
+  standardDocument(
+    'EMA',
+    'MCP extension: enterprise-managed authorization',
+    'https://github.com/modelcontextprotocol/ext-auth',
+    `
+01 | m | MUST | 5.1 | The token is for the MCP server the assertion names.
+02 | m | MUST | 7.2.1 | The token gets what request and assertion have in common.
+03 | m | MUST | 7.4.1 | A key of that very identity provider signed the assertion.
+04 | m | MUST | 7.4.1 | Algorithms come from a list, and \`none\` is not on it.
+05 | m | MUST | 7.4.1 | Issuer, audience, subject and times are checked.
+06 | m | MUST | 7.4.1 | Keys come over verified TLS, new ones are found, and old ones end.
+07 | m | MUST | 7.4.2 | Outside its time an assertion is refused.
+08 | m | MUST | 7.4.2 | An assertion is good once.
+09 | m | MUST | 7.6.2 | Its audience equals our issuer.
+10 | m | MUST | 7.6.2 | Its resource is registered here.
+11 | m | SHOULD | 7.6.2 | Its scopes are scopes of that resource.
+12 | m | MUST NOT | 7.3 | Neither assertions nor tokens travel in addresses.
+13 | m | MUST NOT | 7.4.2 | An assertion is not logged.
+14 | m | SHOULD | 7.5.1 | Guessing at the token endpoint is limited.
+15 | m | SHOULD | 7.5.1 | Clients may prove themselves by a key instead of a secret.
+16 | - | MAY | 5 | A client known by its metadata document may use the grant.
+17 | m | MUST | 7.7 | The client authenticates.
+18 | m | SHOULD | 7.5.4 | The token can be revoked.
+`,
+  ),
 ] as const;

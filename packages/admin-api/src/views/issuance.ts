@@ -38,12 +38,13 @@ export const IssuanceView = z
     revoked_at: Timestamp.optional().describe('When this very token was revoked.'),
     status: z
       .enum(['active', 'expired', 'revoked'])
-      .describe('`revoked` also when its family, consent, client, user or resource was ended.'),
+      .describe('`revoked` also when its family, consent, client, user, resource or identity provider was ended.'),
     dpop_jkt: z.string().optional(),
     agent_id: z.string().optional(),
     agent_chain: z.array(z.string()),
     consent_client_id: z.string().optional(),
     parent_jti: Id.optional(),
+    idp_id: Id.optional().describe('The identity provider that vouched for the subject.'),
   })
   .meta({ id: 'Issuance' });
 

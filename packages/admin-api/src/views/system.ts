@@ -99,6 +99,11 @@ export const SystemConfig = z
       enabled: enabled.describe('Identity providers, policies and mappings can be managed.'),
       allow_private_addresses: z.boolean(),
       grant: z.boolean().describe('Assertions of identity providers become tokens.'),
+      token_expiry: seconds,
+      max_assertion_age: seconds,
+      jwks_cache_ttl: seconds,
+      require_resource: z.boolean(),
+      subject_mode: z.enum(['auto_map', 'strict']),
     }),
     rate_limit: z.object({
       enabled,

@@ -67,22 +67,20 @@ export const connect = section({
 
 export const xaa = section({
   enabled: flag(true).describe(
-    'Manage trusted identity providers, XAA policies and subject mappings. Tokens for their assertions (ID-JAG, RFC 7523) are not available in this release.',
+    'Manage trusted identity providers, XAA policies and subject mappings, and give tokens for their assertions (ID-JAG, RFC 7523).',
   ),
   allow_private_addresses: flag(false).describe(
     'Fetch metadata and keys of identity providers from private addresses too, for one inside your network. On a localhost issuer it is always so.',
   ),
-  token_expiry: duration('1h', { min: '1s' })
-    .describe('Lifetime of a token granted for an assertion.')
-    .meta({ reserved: true }),
-  max_assertion_age: duration('5m', { min: '1s' }).describe('Age an assertion may have.').meta({ reserved: true }),
-  jwks_cache_ttl: duration('1h', { min: '1s' })
-    .describe('Time the keys of an identity provider are kept.')
-    .meta({ reserved: true }),
-  require_resource: flag(false).describe('Refuse an assertion without `resource`.').meta({ reserved: true }),
-  subject_mode: choice(['auto_map', 'strict'], 'auto_map')
-    .describe('Create unknown subjects, or refuse them.')
-    .meta({ reserved: true }),
+  token_expiry: duration('1h', { min: '1s' }).describe('Lifetime of a token granted for an assertion.'),
+  max_assertion_age: duration('5m', { min: '1s' }).describe('Age an assertion may have, by its `iat`.'),
+  jwks_cache_ttl: duration('1h', { min: '1s' }).describe(
+    'Time the keys of an identity provider are kept; while it cannot be reached, up to twice as long.',
+  ),
+  require_resource: flag(false).describe('Refuse an assertion when neither it nor the request names a `resource`.'),
+  subject_mode: choice(['auto_map', 'strict'], 'auto_map').describe(
+    'What a subject without a mapping is: somebody known by issuer and subject (`auto_map`), or nobody (`strict`).',
+  ),
 });
 
 export const oidc = section({

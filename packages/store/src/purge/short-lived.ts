@@ -16,6 +16,7 @@ const singleUse = (name: string, kind: string): PurgeStep =>
 export const shortLived = {
   dpopProofs: singleUse('dpop_proof', 'dpop_proof'),
   clientAssertions: singleUse('client_assertion', 'client_assertion'),
+  idJags: singleUse('id_jag', 'id_jag'),
   consentAnswers: singleUse('consent_answer', 'consent_answer'),
   connectPendingStates: expiring({ table: 'connect_pending_states', column: 'expires_at' }),
   refreshTokens: expiring({ table: 'refresh_tokens', column: 'expires_at' }),

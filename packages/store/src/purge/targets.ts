@@ -10,7 +10,7 @@ import { unusedClients } from './unused-clients.ts';
 /** Everything that may go, in the order it goes. What each target is in words: docs/purge.md. */
 export const purgeTargets = (settings: PurgeSettings): PurgeTarget[] => {
   const steps: Record<(typeof purgeTargetNames)[number], readonly PurgeStep[]> = {
-    'assertion-jti': [shortLived.clientAssertions],
+    'assertion-jti': [shortLived.clientAssertions, shortLived.idJags],
     'audit-events': [auditMonths(settings.retention.audit_events)],
     'connect-pending-states': [shortLived.connectPendingStates],
     'dpop-nonces': [shortLived.dpopProofs],

@@ -22,6 +22,8 @@ export type Issuance = {
   /** The other resources of a token for several. */
   furtherTargets?: readonly FurtherTarget[] | undefined;
   parentId: string | undefined;
+  /** The identity provider that vouched for the subject; the token ends with the trust in it. */
+  idpId?: string | undefined;
   dpopJkt: string | undefined;
   agentId: string | undefined;
 };
@@ -45,7 +47,7 @@ export type IssuanceFilter = {
 
 const columns = `id, grant_type, client_id, subject, subject_user_id, resource_id, resource, scopes, backend_kind,
   issued_at, expires_at, revoked_at, family_id, consent_grant_id, parent_id, dpop_jkt, agent_id,
-  consent_client_id, agent_chain, further_targets`;
+  consent_client_id, agent_chain, further_targets, idp_id`;
 
 /** A token has ended with whatever it descends from; few descend from anything. */
 export const issuanceEnded = 'issuance_ended(i) or ((i).parent_id is not null and ancestors_ended((i).parent_id))';
@@ -189,6 +191,10 @@ const countEndedSince = `
     select i.id from users u join issuances i on i.subject_user_id = u.id and i.id >= uuidv7_floor($1)
      where u.status = 'disabled'
     union
+    select i.id from issuances i
+     where i.idp_id is not null and i.id >= uuidv7_floor($1)
+       and (select p.enabled from trusted_idps p where p.id = i.idp_id) is not true
+    union
     select i.id from resources r join issuances i on i.resource_id = r.id and i.id >= uuidv7_floor($1)
      where r.archived_at is not null
     union
@@ -264,6 +270,7 @@ const toIssuance = (row: Row): StoredIssuance => ({
   parentId: (row.parent_id as string | null) ?? undefined,
   dpopJkt: (row.dpop_jkt as string | null) ?? undefined,
   agentId: (row.agent_id as string | null) ?? undefined,
+  idpId: (row.idp_id as string | null) ?? undefined,
   consentClientId: (row.consent_client_id as string | null) ?? undefined,
   agentChain: (row.agent_chain as string[] | null) ?? [],
 });

@@ -1,38 +1,31 @@
 import { counter, histogram, type MetricSpecs, planned } from './spec.ts';
 
 const broker = 'the broker';
-const assertions = 'enterprise-managed authorization';
 
 /** Other servers: identity providers whose word counts, and upstreams whose tokens we hand out. */
 export const federationMetrics = {
   xaaIdpOperations: counter('authplane_xaa_idp_operations_total', 'Changes to trusted identity providers.', {
     operation: ['register', 'update', 'delete'],
   }),
-  xaaPolicyEvaluations: planned(
-    assertions,
-    counter('authplane_xaa_policy_evaluation_total', 'Assertions of identity providers held against the policies.', {
-      outcome: ['allow', 'deny'],
-    }),
+  xaaPolicyEvaluations: counter(
+    'authplane_xaa_policy_evaluation_total',
+    'Assertions of identity providers held against the policies.',
+    { outcome: ['allow', 'deny'] },
   ),
-  xaaSubjectResolutions: planned(
-    assertions,
-    counter(
-      'authplane_xaa_subject_resolutions_total',
-      'Subjects of assertions: found by a mapping, taken as they are, or nobody here.',
-      { outcome: ['mapped', 'auto_map', 'denied'] },
-    ),
+  xaaSubjectResolutions: counter(
+    'authplane_xaa_subject_resolutions_total',
+    'Subjects of assertions: found by a mapping, taken as they are, or nobody here.',
+    { outcome: ['mapped', 'auto_map', 'denied'] },
   ),
-  oidcJwksCacheHits: planned(
-    assertions,
-    counter('authserver_oidc_jwks_cache_hits_total', 'Keys of an identity provider found in memory.', {}),
+  oidcJwksCacheHits: counter(
+    'authserver_oidc_jwks_cache_hits_total',
+    'Keys of an identity provider found in memory.',
+    {},
   ),
-  oidcJwksCacheMisses: planned(
-    assertions,
-    counter(
-      'authserver_oidc_jwks_cache_misses_total',
-      'Keys of an identity provider that were not in memory, so that its key set was fetched.',
-      {},
-    ),
+  oidcJwksCacheMisses: counter(
+    'authserver_oidc_jwks_cache_misses_total',
+    'Keys of an identity provider that were not in memory, so that its key set was fetched.',
+    {},
   ),
   upstreamTokensIssued: planned(
     broker,

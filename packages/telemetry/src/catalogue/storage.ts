@@ -21,6 +21,7 @@ export type PurgeTargetName = (typeof purgeTargetNames)[number];
 
 /** Statements that many requests share, as `operation` has them elsewhere. */
 export const gatheredStatements = [
+  'assertion_redeem_many',
   'code_find',
   'code_insert_many',
   'code_redeem_many',
@@ -30,6 +31,7 @@ export const gatheredStatements = [
   'refresh_find',
   'refresh_spend_many',
   'session_find_live',
+  'subject_resolve_many',
 ] as const;
 export type GatheredStatement = (typeof gatheredStatements)[number];
 

@@ -141,10 +141,15 @@ export const requireClient = async ({ clients }: Pick<Repositories, 'clients'>, 
 const requireGrants = (grantTypes: readonly GrantType[], config: Config): void => {
   const unavailable: Partial<Record<GrantType, string>> = {
     'urn:ietf:params:oauth:grant-type:token-exchange': 'token exchange is not available in this release',
-    'urn:ietf:params:oauth:grant-type:jwt-bearer': 'the JWT bearer grant is not available in this release',
     ...(config.client_credentials.enabled
       ? {}
       : { client_credentials: 'client_credentials is off; AUTHPLANE_CLIENT_CREDENTIALS_ENABLED=true turns it on' }),
+    ...(config.xaa.enabled
+      ? {}
+      : {
+          'urn:ietf:params:oauth:grant-type:jwt-bearer':
+            'the JWT bearer grant is off; AUTHPLANE_XAA_ENABLED=true turns it on',
+        }),
     ...(config.device.enabled
       ? {}
       : {

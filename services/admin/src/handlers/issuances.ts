@@ -110,4 +110,5 @@ const toView = (row: StoredIssuance, now: Date): z.output<typeof IssuanceView> =
   agent_chain: [...row.agentChain],
   consent_client_id: row.consentClientId,
   parent_jti: row.parentId,
+  idp_id: row.idpId,
 });

@@ -4,16 +4,22 @@ import {
   fittingKeys,
   invalidClient,
   isAssertionType,
-  type Jwk,
   readAssertionClaims,
 } from '@authserver/oauth';
 import type { SingleUse } from '@authserver/replay';
 import type { Client } from '@authserver/store';
-import { type CompactVerifyResult, compactVerify, decodeJwt, decodeProtectedHeader, importJWK } from 'jose';
+import { decodeJwt, decodeProtectedHeader } from 'jose';
+import type { SignatureCheck } from '../signatures.ts';
 import { after } from '../time.ts';
 import type { ClientKeys } from './keys.ts';
 
-export type AssertionDeps = { issuer: string; keys: ClientKeys; singleUse: SingleUse; now: () => Date };
+export type AssertionDeps = {
+  issuer: string;
+  keys: ClientKeys;
+  signedBy: SignatureCheck;
+  singleUse: SingleUse;
+  now: () => Date;
+};
 
 export type Assertions = {
   /** Whom an assertion says it is from. Nothing of it is proven yet. */
@@ -35,31 +41,7 @@ const maxLength = 16_384;
 const rememberSeconds = 60;
 
 /** Client authentication by `private_key_jwt`. */
-export const createAssertions = ({ issuer, keys, singleUse, now }: AssertionDeps): Assertions => {
-  const imported = new WeakMap<Jwk, ReturnType<typeof importJWK>>();
-  const toKey = (jwk: Jwk, alg: string): ReturnType<typeof importJWK> => {
-    const known = imported.get(jwk);
-    if (known) return known;
-    const made = importJWK({ ...jwk, alg } as Parameters<typeof importJWK>[0], alg);
-    // A key that names no algorithm may come with another one (RS256, PS256) next time.
-    if (jwk.alg !== undefined || jwk.kty !== 'RSA') imported.set(jwk, made);
-    return made;
-  };
-
-  const signedBy = async (
-    assertion: string,
-    candidates: readonly Jwk[],
-    alg: string,
-  ): Promise<CompactVerifyResult | undefined> => {
-    for (const candidate of candidates) {
-      const verified = await toKey(candidate, alg)
-        .then((key) => compactVerify(assertion, key, { algorithms: [alg] }))
-        .catch(() => undefined);
-      if (verified) return verified;
-    }
-    return undefined;
-  };
-
+export const createAssertions = ({ issuer, keys, signedBy, singleUse, now }: AssertionDeps): Assertions => {
   return {
     claimedClientId(assertion) {
       if (assertion.length > maxLength) return undefined;
@@ -79,7 +61,7 @@ export const createAssertions = ({ issuer, keys, singleUse, now }: AssertionDeps
         (await signedBy(assertion, fittingKeys((await keys.newerOf(client)) ?? [], header), header.alg));
       if (!verified) throw invalidClient('client_assertion_invalid');
       // From here on it is the client we talk to, and it may know what is wrong.
-      const claims = readAssertionClaims(payloadOf(verified), { clientId: client.clientId, issuer, now: now() });
+      const claims = readAssertionClaims(verified.payload, { clientId: client.clientId, issuer, now: now() });
       if (typeof claims === 'string') throw invalidClient('client_assertion_invalid', claims);
       return claims;
     },
@@ -100,14 +82,6 @@ const readHeader = (assertion: string): { alg: string; kid: string | undefined }
     const { alg, kid, typ } = decodeProtectedHeader(assertion);
     const usable = (clientAssertionAlgorithms as readonly unknown[]).includes(alg) && isAssertionType(typ);
     return usable && (kid === undefined || typeof kid === 'string') ? { alg: alg as string, kid } : undefined;
-  } catch {
-    return undefined;
-  }
-};
-
-const payloadOf = ({ payload }: CompactVerifyResult): unknown => {
-  try {
-    return JSON.parse(new TextDecoder().decode(payload));
   } catch {
     return undefined;
   }

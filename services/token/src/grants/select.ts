@@ -7,6 +7,7 @@ import type { Grant } from './grant.ts';
 const switches: Record<string, string> = {
   client_credentials: 'client_credentials.enabled',
   'urn:ietf:params:oauth:grant-type:device_code': 'device.enabled',
+  'urn:ietf:params:oauth:grant-type:jwt-bearer': 'xaa.enabled',
 };
 
 /**

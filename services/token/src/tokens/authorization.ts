@@ -8,7 +8,8 @@ export type Authorization = {
     | 'authorization_code'
     | 'refresh_token'
     | 'client_credentials'
-    | 'urn:ietf:params:oauth:grant-type:device_code';
+    | 'urn:ietf:params:oauth:grant-type:device_code'
+    | 'urn:ietf:params:oauth:grant-type:jwt-bearer';
   client: Client;
   /** `sub`: a user's id, or the client's own for a machine token. */
   subject: string;
@@ -20,6 +21,10 @@ export type Authorization = {
   authTime: Date | undefined;
   /** How the user signed in (RFC 9470 §6.1). */
   acr?: string | undefined;
+  /** Who acts for the subject, or vouched for them (RFC 8693 §4.1). */
+  act?: { sub: string };
+  /** The identity provider that vouched for the subject. */
+  idpId?: string;
   familyId: string | undefined;
   consentGrantId: string | undefined;
   /** Seconds the access token lives. */

@@ -65,6 +65,7 @@ const toIssuance = (authorization: Authorization, proof: Proof | undefined, now:
   consentGrantId: authorization.consentGrantId,
   furtherTargets: authorization.furtherTargets,
   parentId: undefined,
+  idpId: authorization.idpId,
   dpopJkt: proof?.jkt,
   agentId: authorization.client.agent ? authorization.client.clientId : undefined,
 });

@@ -1,4 +1,4 @@
-import type { Config } from '@authserver/config';
+import { type Config, isScraped } from '@authserver/config';
 import { version } from '@authserver/telemetry';
 
 /** How the CLI is called from a checkout, and from an installation. */
@@ -44,7 +44,7 @@ export const renderBanner = (banner: Banner): string => {
   }
   if (banner.adminPort !== undefined) {
     lines.push(`  admin API     http://localhost:${banner.adminPort}/admin`);
-    if (config.observability.metrics.provider !== 'none')
+    if (isScraped(config))
       lines.push(`  metrics       http://localhost:${banner.adminPort}${config.observability.metrics.path}`);
   }
   if (banner.internalAddress !== undefined) lines.push(`  internal      ${banner.internalAddress} (metrics, health)`);

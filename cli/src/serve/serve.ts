@@ -3,7 +3,7 @@ import { type AdminService, startAdminService } from '@authserver/admin';
 import { notesAtStart, type Prepared, type Running, runProcess } from '@authserver/boot';
 import { isLocalhostIssuer, loadConfig } from '@authserver/config';
 import { type Check, failed } from '@authserver/http';
-import { createLogger, createMetrics, openTracing } from '@authserver/telemetry';
+import { createLogger, createMetrics, openOtelMetrics, openTracing } from '@authserver/telemetry';
 import { startTokenService, startTokenWorkers, type TokenService, type TokenWorkers } from '@authserver/token';
 import { cliName, nextSteps, renderBanner } from './banner.ts';
 import { openConfiguredDatabase } from './database.ts';
@@ -29,7 +29,9 @@ export const serve = async ({ configPath, role, newSigningKeys, workers, env }: 
   const { level, format, outputs } = config.observability.logging;
   const logger = createLogger({ level, format, stdout: outputs.stdout });
   const metrics = createMetrics();
-  const tracing = await openTracing(config.observability.tracing, { instanceId: randomUUID(), logger });
+  const sender = { instanceId: randomUUID(), logger };
+  const tracing = await openTracing(config.observability.tracing, sender);
+  const otelMetrics = await openOtelMetrics(config.observability.metrics, { ...sender, read: metrics.whole });
   const clock = { now: () => new Date() };
   const steps = isLocalhostIssuer(config.server.issuer) ? nextSteps(cliName(env)) : [];
   const progress = (message: string) => process.stderr.write(`${message} …\n`);
@@ -72,7 +74,7 @@ export const serve = async ({ configPath, role, newSigningKeys, workers, env }: 
   };
 
   await runProcess({
-    ...{ config, env, roles, logger, metrics, tracing, newSigningKeys, progress, start },
+    ...{ config, env, roles, logger, metrics, tracing, otelMetrics, newSigningKeys, progress, start },
     openDatabase: () => openConfiguredDatabase(config, progress, true),
     onReady({ token, admin }, { newAdminKeyFile: file, adminApiKey, dcrMode }) {
       process.stdout.write(

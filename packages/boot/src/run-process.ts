@@ -7,7 +7,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { type Config, drainTimes } from '@authserver/config';
 import { openWaitingRoom } from '@authserver/http';
 import { SigningUnavailable } from '@authserver/keys';
-import type { Logger, Metrics, Tracing } from '@authserver/telemetry';
+import type { Logger, Metrics, OtelMetrics, Tracing } from '@authserver/telemetry';
 import { listenersOf, type Roles } from './listeners.ts';
 import { type OpenedDatabase, type Prepared, prepare } from './prepare.ts';
 import { reloadKeys } from './reload-keys.ts';
@@ -33,6 +33,7 @@ export type ProcessOptions<R extends Running> = {
   logger: Logger;
   metrics: Metrics;
   tracing: Tracing | undefined;
+  otelMetrics: OtelMetrics | undefined;
   openDatabase: () => Promise<OpenedDatabase>;
   newSigningKeys?: boolean;
   /** Told what is going on, for whoever waits. */
@@ -85,7 +86,8 @@ export const runProcess = async <R extends Running>(options: ProcessOptions<R>):
   await pause(drainTimes(config).delayMs);
   await running.close();
   await prepared.stop();
-  await options.tracing?.stop(Math.max(leastFlushMs, endMs - performance.now()));
+  const flushMs = Math.max(leastFlushMs, endMs - performance.now());
+  await Promise.all([options.tracing?.stop(flushMs), options.otelMetrics?.stop(flushMs)]);
 };
 
 /**

@@ -6,6 +6,7 @@ import {
   createMetrics,
   type Logger,
   type Metrics,
+  openOtelMetrics,
   openTracing,
   type Tracing,
   version,
@@ -56,7 +57,9 @@ const run = async ({ role, argv, env, start }: ServiceOptions): Promise<void> =>
   const { level, format, outputs } = config.observability.logging;
   const logger = createLogger({ level, format, stdout: outputs.stdout });
   const metrics = createMetrics();
-  const tracing = await openTracing(config.observability.tracing, { instanceId: randomUUID(), logger });
+  const sender = { instanceId: randomUUID(), logger };
+  const tracing = await openTracing(config.observability.tracing, sender);
+  const otelMetrics = await openOtelMetrics(config.observability.metrics, { ...sender, read: metrics.whole });
   const clock = { now: () => new Date() };
   await runProcess({
     config,
@@ -65,6 +68,7 @@ const run = async ({ role, argv, env, start }: ServiceOptions): Promise<void> =>
     logger,
     metrics,
     tracing,
+    otelMetrics,
     openDatabase: async () => operatorsDatabase(config),
     progress: (message) => logger.info(message),
     start: (prepared) => start({ config, prepared, logger, metrics, tracing, clock, workers: flags.workers }),

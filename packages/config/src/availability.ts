@@ -8,11 +8,9 @@ import type { Config } from './schema.ts';
 export function unavailableChoices(config: Config): Problem[] {
   const { observability, oidc } = config;
   const { outputs } = observability.logging;
-  const { provider } = observability.metrics;
   const asked: readonly (readonly [key: string, value: string, is: boolean])[] = [
     ['oidc.enabled', 'login at an OpenID provider', oidc.enabled],
     ['observability.logging.outputs.otel', 'OTLP log output', outputs.otel],
-    ['observability.metrics.provider', provider, provider === 'otel' || provider === 'both'],
   ];
   return asked
     .filter(([, , is]) => is)

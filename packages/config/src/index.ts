@@ -8,6 +8,7 @@ export { readNamedSecret } from './named-secret.ts';
 export { ConfigError, type Problem } from './problems.ts';
 export { renderReference } from './reference.ts';
 export { type Config, ConfigSchema, type SeedBrokerProvider, type SeedResource } from './schema.ts';
+export { isScraped } from './scraped.ts';
 export type { Environment } from './settings.ts';
 export { nearest } from './suggest.ts';
 export { configWarnings } from './warnings.ts';

@@ -232,7 +232,6 @@ test('no message repeats a configured value', () => {
 });
 
 const unavailable: [env: Record<string, string>, key: string][] = [
-  [{ AUTHPLANE_METRICS_PROVIDER: 'both' }, 'observability.metrics.provider'],
   [{ AUTHPLANE_OIDC_ENABLED: 'true' }, 'oidc.enabled'],
   [{ AUTHPLANE_LOG_OTEL: 'true' }, 'observability.logging.outputs.otel'],
 ];

@@ -25,6 +25,12 @@ const cases: [what: string, settings: Record<string, string>, problem: RegExp][]
   ['a key in the endpoint', { TRACING_ENDPOINT: 'https://key@collector' }, /tracing.endpoint: expected/],
   ['a key in the query', { TRACING_ENDPOINT: 'https://collector/?key=hunter2' }, /tracing.endpoint: expected/],
   ['another scheme', { TRACING_ENDPOINT: 'ftp://collector:21' }, /tracing.endpoint: expected/],
+  ['metrics pushed without an endpoint', { METRICS_PROVIDER: 'otel' }, /metrics.otel_endpoint: is required/],
+  ['both without an endpoint', { METRICS_PROVIDER: 'both' }, /metrics.otel_endpoint: is required .*provider is both/],
+  ['metrics pushed', { METRICS_PROVIDER: 'both', METRICS_OTEL_ENDPOINT: 'collector:4317' }, /^$/],
+  ['an endpoint that waits for its provider', { METRICS_OTEL_ENDPOINT: 'collector:4317' }, /^$/],
+  ['metrics in the clear by mistake', { METRICS_OTEL_ENDPOINT: 'http://c:4318' }, /metrics.insecure: must be true/],
+  ['a key in the place of metrics', { METRICS_OTEL_ENDPOINT: 'c:4317?key=hunter2' }, /metrics.otel_endpoint: expected/],
   ['a rate above 1', { TRACING_SAMPLE_RATE: '1.5' }, /tracing.sample_rate/],
 ];
 for (const [what, settings, problem] of cases)

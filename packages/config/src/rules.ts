@@ -164,11 +164,29 @@ function* duplicates(list: string, member: string, values: readonly string[]): I
   }
 }
 
-function* observabilityRules({ observability: { tracing } }: Config): Iterable<Problem> {
-  if (tracing.enabled && tracing.endpoint === undefined) {
-    yield { key: 'observability.tracing.endpoint', message: 'is required when observability.tracing.enabled is true' };
-  }
-  if (tracing.endpoint?.startsWith('http://') && !tracing.insecure) {
-    yield { key: 'observability.tracing.insecure', message: 'must be true for an http:// endpoint' };
-  }
+function* observabilityRules({ observability: { metrics, tracing } }: Config): Iterable<Problem> {
+  const { provider, otel_endpoint } = metrics;
+  const isSent = provider === 'otel' || provider === 'both';
+  yield* collectorRules('observability.metrics', 'otel_endpoint', otel_endpoint, metrics.insecure, {
+    isUsed: isSent,
+    because: `provider is ${provider}`,
+  });
+  yield* collectorRules('observability.tracing', 'endpoint', tracing.endpoint, tracing.insecure, {
+    isUsed: tracing.enabled,
+    because: 'enabled is true',
+  });
+}
+
+/** Whoever sends needs to know where to, and says so when it is in the clear. */
+function* collectorRules(
+  section: string,
+  name: string,
+  endpoint: string | undefined,
+  insecure: boolean,
+  { isUsed, because }: { isUsed: boolean; because: string },
+): Iterable<Problem> {
+  if (isUsed && endpoint === undefined)
+    yield { key: `${section}.${name}`, message: `is required when ${section}.${because}` };
+  if (endpoint?.startsWith('http://') && !insecure)
+    yield { key: `${section}.insecure`, message: 'must be true for an http:// endpoint' };
 }

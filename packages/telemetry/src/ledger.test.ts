@@ -26,13 +26,13 @@ test('counters and histograms are summed, a gauge of the database is not', async
     processWith({ tokens: 2, clients: 7 }),
     processWith({ tokens: 4, clients: 7 }),
   ]);
-  const text = await ledger.render(own, [one, other]);
+  const text = await ledger.sum(own, [one, other]).metrics();
   assert.equal(valueIn(text, refreshed), 7);
   assert.equal(valueIn(text, 'authserver_introspection_duration_seconds_count'), 7);
   assert.equal(valueIn(text, 'authserver_introspection_duration_seconds_bucket{le="0.005"}'), 7);
   assert.equal(valueIn(text, 'authserver_introspection_duration_seconds_bucket{le="0.001"}'), 0);
   assert.equal(valueIn(text, 'authserver_active_clients'), 7);
-  const mine = valueIn(await ledger.render(own, []), 'process_start_time_seconds');
+  const mine = valueIn(await ledger.sum(own, []).metrics(), 'process_start_time_seconds');
   assert.equal(valueIn(text, 'process_start_time_seconds'), mine, 'the start of the process that is asked');
 });
 
@@ -42,7 +42,7 @@ test('processes that go at the same moment are each counted once', async () => {
   const gone = await processWith({ tokens: 2, clients: 0 });
   for (let n = 0; n < 20; n += 1) ledger.bury(gone);
   await new Promise((resolve) => setTimeout(resolve, 50));
-  assert.equal(valueIn(await ledger.render(own, []), refreshed), 40);
+  assert.equal(valueIn(await ledger.sum(own, []).metrics(), refreshed), 40);
 });
 
 test('what a process counted stays when it has gone, however many go, and its gauges do not', async () => {
@@ -50,7 +50,7 @@ test('what a process counted stays when it has gone, however many go, and its ga
   const own = await processWith({ tokens: 1, clients: 0 });
   for (let gone = 1; gone <= 30; gone += 1) {
     ledger.bury(await processWith({ tokens: 2, clients: 9 }));
-    const text = await ledger.render(own, []);
+    const text = await ledger.sum(own, []).metrics();
     assert.equal(valueIn(text, refreshed), 1 + 2 * gone);
     assert.equal(valueIn(text, 'authserver_introspection_duration_seconds_count'), 1 + 2 * gone);
     assert.equal(valueIn(text, 'authserver_active_clients'), 0);

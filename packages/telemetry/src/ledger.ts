@@ -10,8 +10,8 @@ export type MetricsSnapshot = MetricObjectWithValues<MetricValue<string>>[];
 export type MetricsLedger = {
   /** Adds what a process that is gone had counted, at once. */
   bury(last: MetricsSnapshot): void;
-  /** The text of all together; `own` is of the process that is asked, whose start counts as that of the whole. */
-  render(own: MetricsSnapshot, others: readonly MetricsSnapshot[]): Promise<string>;
+  /** All together; `own` is of the process that is asked, whose start counts as that of the whole. */
+  sum(own: MetricsSnapshot, others: readonly MetricsSnapshot[]): client.Registry;
 };
 
 const { AggregatorRegistry } = client;
@@ -38,9 +38,9 @@ export const createMetricsLedger = (): MetricsLedger => {
           adding = false;
         });
     },
-    render(own, others) {
+    sum(own, others) {
       const mine = own.map((metric) => (isOmitted(metric) ? { ...metric, aggregator: 'first' as const } : metric));
-      return AggregatorRegistry.aggregate([mine, ...others.map((other) => other.filter(isShared)), ...dead]).metrics();
+      return AggregatorRegistry.aggregate([mine, ...others.map((other) => other.filter(isShared)), ...dead]);
     },
   };
 };

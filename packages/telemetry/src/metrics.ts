@@ -2,6 +2,7 @@ import client from 'prom-client';
 import { type Catalogue, catalogue, type MetricSpec } from './catalogue.ts';
 import { watchEventLoop } from './event-loop.ts';
 import type { MetricsSnapshot } from './ledger.ts';
+import { toOpenMetrics } from './openmetrics.ts';
 import { version } from './version.ts';
 
 type LabelValue<V> = V extends readonly (infer T extends string)[] ? T : string;
@@ -27,12 +28,14 @@ type Metric<S extends MetricSpec> = S['type'] extends 'counter'
 type Series<S extends MetricSpec> = { labels: LabelValues<S>; value: number };
 
 export type Metrics = { [K in keyof Catalogue]: Metric<Catalogue[K]> } & {
-  /** The Prometheus text format, version 0.0.4. */
-  render(): Promise<{ contentType: string; body: string }>;
+  /** The Prometheus text format, version 0.0.4, or OpenMetrics 1.0. */
+  render(as?: 'prometheus' | 'openmetrics'): Promise<{ contentType: string; body: string }>;
   /** The values of this process alone. */
   snapshot(): Promise<MetricsSnapshot>;
-  /** From now on `render` gives what `whole` makes of the values of this process. */
-  renderWith(whole: (own: MetricsSnapshot) => Promise<string>): void;
+  /** The values that `render` writes. */
+  whole(): Promise<MetricsSnapshot>;
+  /** From now on what leaves is what `combine` makes of the values of this process. */
+  combineWith(combine: (own: MetricsSnapshot) => Promise<client.Registry>): void;
 };
 
 /** One registry for the process, holding the whole catalogue. */
@@ -43,13 +46,18 @@ export const createMetrics = (): Metrics => {
     Object.entries<MetricSpec>(catalogue).map(([key, spec]) => [key, register(spec, registry)]),
   );
   const snapshot = (): Promise<MetricsSnapshot> => registry.getMetricsAsJSON();
-  let text = (): Promise<string> => registry.metrics();
+  let read = async (): Promise<client.Registry> => registry;
+  const whole = async (): Promise<MetricsSnapshot> => (await read()).getMetricsAsJSON();
   const metrics = {
     ...declared,
-    render: async () => ({ contentType: registry.contentType, body: await text() }),
+    async render(as = 'prometheus') {
+      if (as === 'prometheus') return { contentType: registry.contentType, body: await (await read()).metrics() };
+      return { contentType: client.Registry.OPENMETRICS_CONTENT_TYPE, body: toOpenMetrics(await whole()) };
+    },
     snapshot,
-    renderWith(whole: (own: MetricsSnapshot) => Promise<string>) {
-      text = async () => whole(await snapshot());
+    whole,
+    combineWith(combine: (own: MetricsSnapshot) => Promise<client.Registry>) {
+      read = async () => combine(await snapshot());
     },
   } as unknown as Metrics;
   metrics.buildInfo.set({ version }, 1);

@@ -3,7 +3,9 @@
  * belongs to the token service. A change goes routes/entities.ts → handlers → store, and commits with its audit event and
  * its row in the change feed.
  */
+
 import { openApiDocument } from '@authserver/admin-api';
+import { isScraped } from '@authserver/config';
 import { createHttpServer, type HttpServer, healthRoutes, metricsRoute, Problem, sendProblem } from '@authserver/http';
 import type { FastifyError } from 'fastify';
 import { createGuard } from './auth/guard.ts';
@@ -36,8 +38,7 @@ export const createAdminApp = async (plane: AdminPlane): Promise<HttpServer> => 
   acceptEmptyJson(app);
 
   healthRoutes(app, { readiness: plane.readiness, details: true });
-  if (config.observability.metrics.provider !== 'none')
-    metricsRoute(app, config.observability.metrics.path, plane.metrics);
+  if (isScraped(config)) metricsRoute(app, config.observability.metrics.path, plane.metrics);
   const document = JSON.stringify(openApiDocument());
   app.get('/admin/openapi.json', async (_request, reply) => reply.type('application/json').send(document));
 

@@ -1,4 +1,4 @@
-import type { Config } from '@authserver/config';
+import { type Config, isScraped } from '@authserver/config';
 import { createHttpServer, type HttpServer, healthRoutes, metricsRoute, type Readiness } from '@authserver/http';
 import type { Logger, Metrics } from '@authserver/telemetry';
 
@@ -21,6 +21,6 @@ export const createInternalServer = (options: {
     draining,
   });
   healthRoutes(app, { readiness, details: true });
-  if (config.observability.metrics.provider !== 'none') metricsRoute(app, config.observability.metrics.path, metrics);
+  if (isScraped(config)) metricsRoute(app, config.observability.metrics.path, metrics);
   return app;
 };

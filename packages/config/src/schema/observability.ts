@@ -34,15 +34,19 @@ export const observability = section({
   }),
   metrics: section({
     provider: choice(['prometheus', 'otel', 'both', 'none'], 'prometheus')
-      .describe('How metrics leave. `otel` and `both` are not available in this release.')
+      .describe(
+        'How metrics leave: scraped by Prometheus, pushed over OTLP every 10 s, both with the same values, or not.',
+      )
       .meta({ env: 'METRICS_PROVIDER' }),
     path: text('/metrics', path)
       .describe('Path Prometheus scrapes, on the admin or internal port.')
       .meta({ env: 'METRICS_PATH' }),
-    otel_endpoint: optionalText()
-      .describe('OTLP endpoint, required with `otel` and `both`.')
-      .meta({ env: 'METRICS_OTEL_ENDPOINT', reserved: true }),
-    insecure: flag(false).describe('Send without TLS.').meta({ env: 'METRICS_INSECURE', reserved: true }),
+    otel_endpoint: optionalText(otlpEndpoint)
+      .describe(
+        'Collector, required with `otel` and `both`: `host:port` or `grpc://host:port` for gRPC, `http://` or `https://` for HTTP.',
+      )
+      .meta({ env: 'METRICS_OTEL_ENDPOINT' }),
+    insecure: flag(false).describe('Send without TLS.').meta({ env: 'METRICS_INSECURE' }),
   }),
   tracing: section({
     enabled: flag(false).describe('Send traces over OTLP.').meta({ env: 'TRACING_ENABLED' }),

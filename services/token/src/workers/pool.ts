@@ -149,9 +149,9 @@ export const startTokenWorkers = async (options: TokenWorkersOptions): Promise<T
   try {
     for (const place of places.keys()) places[place] = hire();
     const ports = await Promise.all(places.map((worker) => worker?.serving));
-    metrics.renderWith(async (own) => {
+    metrics.combineWith(async (own) => {
       await Promise.all([...all].map((worker) => worker.refreshMetrics()));
-      return ledger.render(
+      return ledger.sum(
         own,
         [...all].map((worker) => worker.metrics()),
       );

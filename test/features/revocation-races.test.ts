@@ -185,3 +185,28 @@ test('a code redeemed, or a token refreshed, while the client is being revoked l
   ]);
   assert.equal(live.length, 0);
 });
+
+const deletions: Record<string, (tx: Repositories, world: { userId: string; clientId: string }) => Promise<unknown>> = {
+  'the user': (tx, { userId }) => tx.users.delete(userId),
+  'the client': async (tx, { clientId }) => {
+    await tx.consentGrants.lockOf({ clientId });
+    await tx.clients.delete(clientId);
+  },
+  'the client at once': (tx, { clientId }) => tx.clients.delete(clientId),
+};
+
+for (const [what, remove] of Object.entries(deletions))
+  test(`a code redeemed, or a token refreshed, while a deletion of ${what} is under way leaves no family`, async () => {
+    const user = await server.user();
+    const app = await server.client();
+    const wishes = { user, scope: 'tools/read', resource: resource.uri };
+    const tokens = await app.authorize(wishes);
+    const grant = await app.code(wishes);
+    const answers = await whileRevoking(
+      (tx) => remove(tx, { userId: user.id, clientId: app.clientId }),
+      () => Promise.all([app.redeem(grant, {}, 1), app.refresh(tokens.refresh_token)]),
+    );
+    for (const { status } of answers) assert.ok([400, 401].includes(status), String(status));
+    const families = await server.sql('select 1 from token_families where client_id = $1', [app.clientId]);
+    assert.equal(families.length, 0, 'a deletion takes consents and their families along');
+  });

@@ -35,7 +35,10 @@ export const gathered = (db: Queryable, plain: Repositories, watch?: (operation:
   const findRefreshToken = share('refresh_find', (hashes: readonly Buffer[]) => findRefreshTokens(db, hashes));
   const spend = share('refresh_spend_many', (spendings: readonly Spending[]) => spendRefreshTokens(db, spendings));
   const findCode = share('code_find', (hashes: readonly Buffer[]) => findCodes(db, hashes));
-  const insertCode = share('code_insert_many', (codes: readonly NewAuthorizationCode[]) => insertCodes(db, codes));
+  const insertCode = share('code_insert_many', async (codes: readonly NewAuthorizationCode[]) => {
+    await insertCodes(db, codes);
+    return codes;
+  });
   const redeem = share('code_redeem_many', (redemptions: readonly Redemption[]) => redeemCodes(db, redemptions));
   const findSession = share('session_find_live', (asked: readonly { idHash: Buffer; now: Date }[]) =>
     findLiveSessions(db, asked),
@@ -74,7 +77,7 @@ export const gathered = (db: Queryable, plain: Repositories, watch?: (operation:
       ...plain.authorizationCodes,
       find: findCode,
       async insert(code: NewAuthorizationCode): Promise<void> {
-        if (!(await insertCode(code))) await plain.authorizationCodes.insert(code);
+        await insertCode(code);
       },
       redeem: async (redemption: Redemption, several: boolean): Promise<boolean> =>
         (!several && (await redeem(redemption))) || plain.authorizationCodes.redeem(redemption, several),

@@ -56,13 +56,7 @@ export type Redemption = {
 };
 
 export const authorizationCodes = (db: Queryable) => ({
-  async insert(code: NewAuthorizationCode): Promise<void> {
-    await db.query(
-      'code_insert',
-      `${newCodes} insert into authorization_codes (${newColumns}) select ${newColumns} from new`,
-      [...newValues([code])],
-    );
-  },
+  insert: (code: NewAuthorizationCode): Promise<void> => insertCodes(db, [code]),
 
   find: async (codeHash: Buffer): Promise<AuthorizationCode | undefined> => (await findCodes(db, [codeHash]))[0],
 
@@ -112,57 +106,44 @@ export const authorizationCodes = (db: Queryable) => ({
 const newColumns = `code_hash, client_id, user_id, consent_grant_id, redirect_uri, scopes, resource_id, resource,
   code_challenge, auth_time, created_at, expires_at, user_epoch, consent_epoch, acr, offline_access, dpop_jkt, targets`;
 
-const newCodes = `with new as (
-  select code_hash, client_id, user_id, consent_grant_id, redirect_uri, string_to_array(scope, ' ') as scopes, resource_id,
-         resource, code_challenge, auth_time, created_at, expires_at, user_epoch, consent_epoch, acr, offline_access,
-         dpop_jkt, targets, n
-    from unnest($1::bytea[], $2::text[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::uuid[], $8::text[], $9::text[],
-                $10::timestamptz[], $11::timestamptz[], $12::timestamptz[], $13::integer[], $14::integer[], $15::text[],
-                $16::boolean[], $17::text[], $18::jsonb[])
-         with ordinality as t(code_hash, client_id, user_id, consent_grant_id, redirect_uri, scope, resource_id, resource,
-              code_challenge, auth_time, created_at, expires_at, user_epoch, consent_epoch, acr, offline_access, dpop_jkt,
-              targets, n))`;
-
-const newValues = (codes: readonly NewAuthorizationCode[]): unknown[][] =>
-  columnsOf(
-    codes,
-    ({ codeHash }) => codeHash,
-    ({ clientId }) => clientId,
-    ({ userId }) => userId,
-    ({ targets: [first] }) => first.consentGrantId,
-    ({ redirectUri }) => redirectUri,
-    ({ targets }) => scopesOf(targets).join(' '),
-    ({ targets: [first] }) => first.resourceId,
-    ({ targets: [first] }) => first.resource,
-    ({ codeChallenge }) => codeChallenge,
-    ({ authTime }) => authTime.toISOString(),
-    ({ createdAt }) => createdAt.toISOString(),
-    ({ expiresAt }) => expiresAt.toISOString(),
-    ({ userEpoch }) => userEpoch,
-    ({ targets: [first] }) => first.consentEpoch,
-    ({ acr }) => acr,
-    ({ offlineAccess }) => offlineAccess,
-    ({ dpopJkt }) => dpopJkt,
-    ({ targets }) => targetsColumn(targets),
-  );
-
 /**
- * Stores many codes in one statement; says which. It waits for nobody: where a deletion holds the user or the consent, that
- * code is passed over, and is stored alone.
+ * Stores many codes in one statement. It looks at nothing and waits for nobody: what a code rests on is looked at when it is
+ * redeemed, and one whose user or consent is gone by then is as unknown as one that never was.
  */
-export const insertCodes = async (db: Queryable, codes: readonly NewAuthorizationCode[]): Promise<boolean[]> => {
-  const { rows } = await db.query(
+export const insertCodes = async (db: Queryable, codes: readonly NewAuthorizationCode[]): Promise<void> => {
+  await db.query(
     'code_insert_many',
-    `${newCodes}, free as materialized (
-       select new.* from new cross join lateral (
-         select 1 from users u join consent_grants g on g.user_id = u.id
-          where u.id = new.user_id and g.id = new.consent_grant_id for key share of u, g skip locked) as held
-     ), written as (
-       insert into authorization_codes (${newColumns}) select ${newColumns} from free)
-     select n::int from free`,
-    newValues(codes),
+    `insert into authorization_codes (${newColumns})
+     select code_hash, client_id, user_id, consent_grant_id, redirect_uri, string_to_array(scope, ' '), resource_id, resource,
+            code_challenge, auth_time, created_at, expires_at, user_epoch, consent_epoch, acr, offline_access, dpop_jkt,
+            targets
+       from unnest($1::bytea[], $2::text[], $3::uuid[], $4::uuid[], $5::text[], $6::text[], $7::uuid[], $8::text[],
+                   $9::text[], $10::timestamptz[], $11::timestamptz[], $12::timestamptz[], $13::integer[],
+                   $14::integer[], $15::text[], $16::boolean[], $17::text[], $18::jsonb[])
+         as t(code_hash, client_id, user_id, consent_grant_id, redirect_uri, scope, resource_id, resource, code_challenge,
+              auth_time, created_at, expires_at, user_epoch, consent_epoch, acr, offline_access, dpop_jkt, targets)`,
+    columnsOf(
+      codes,
+      ({ codeHash }) => codeHash,
+      ({ clientId }) => clientId,
+      ({ userId }) => userId,
+      ({ targets: [first] }) => first.consentGrantId,
+      ({ redirectUri }) => redirectUri,
+      ({ targets }) => scopesOf(targets).join(' '),
+      ({ targets: [first] }) => first.resourceId,
+      ({ targets: [first] }) => first.resource,
+      ({ codeChallenge }) => codeChallenge,
+      ({ authTime }) => authTime.toISOString(),
+      ({ createdAt }) => createdAt.toISOString(),
+      ({ expiresAt }) => expiresAt.toISOString(),
+      ({ userEpoch }) => userEpoch,
+      ({ targets: [first] }) => first.consentEpoch,
+      ({ acr }) => acr,
+      ({ offlineAccess }) => offlineAccess,
+      ({ dpopJkt }) => dpopJkt,
+      ({ targets }) => targetsColumn(targets),
+    ),
   );
-  return inOrder(rows, codes).map((row) => row !== undefined);
 };
 
 /** Each with all that its redemption is judged by, in one read; looked up one by one, like refresh tokens. */

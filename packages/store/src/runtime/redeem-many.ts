@@ -5,6 +5,8 @@ import type { Redemption } from './authorization-codes.ts';
 /**
  * Redeems many codes, each of one target, in one statement; says which. It does to each what `redeem` does, but it waits
  * for nobody: where a revocation or another request holds a row, that code is passed over, and is redeemed alone.
+ *
+ * A code that is locked is written where it lies (`ctid`): nobody moves it meanwhile, and no plan can make a search of it.
  */
 export const redeemCodes = async (db: Queryable, redemptions: readonly Redemption[]): Promise<boolean[]> => {
   const { rows } = await db.query(
@@ -42,8 +44,8 @@ const redeemMany = `
                                   id, grant_type, resource, scope, expires_at, agent_id, dpop_jkt, resource_id,
                                   consent_grant_id, n)
   ), held as materialized (
-    select a.* from asked a cross join lateral (
-      select c.redeemed_at is null and u.status = 'active' and u.epoch = c.user_epoch and cl.status = 'active'
+    select a.*, c.ctid as code_row from asked a cross join lateral (
+      select c.ctid, c.redeemed_at is null and u.status = 'active' and u.epoch = c.user_epoch and cl.status = 'active'
                and g.revoked_at is null and g.epoch = c.consent_epoch
                and g.scopes @> string_to_array(a.scope, ' ') as stands
         from authorization_codes c
@@ -54,7 +56,7 @@ const redeemMany = `
          for share of u, g skip locked for no key update of c skip locked) as c where c.stands
   ), code as (
     update authorization_codes c set redeemed_at = a.now, family_id = a.family_id
-      from held a where c.code_hash = a.code_hash and c.redeemed_at is null
+      from held a where c.ctid = a.code_row and c.redeemed_at is null
     returning a.*, c.client_id, c.user_id, c.consent_grant_id as family_consent_id, c.user_epoch, c.consent_epoch,
               c.scopes as family_scopes, c.resource_id as family_resource_id, c.resource as family_resource, c.auth_time,
               c.acr

@@ -73,7 +73,8 @@ export const findRefreshTokens = async (
        from unnest($1::bytea[]) with ordinality as a(hash, n)
       cross join lateral (
         select t.token_hash, t.issued_at, t.expires_at, t.spent_at, t.successor_hash,
-               coalesce(s.spent_at is not null, false) as successor_spent,
+               coalesce((select s.spent_at is not null from refresh_tokens s where s.token_hash = t.successor_hash), false)
+                 as successor_spent,
                f.id as family_id, f.client_id, f.user_id, f.consent_grant_id, f.scopes, f.resource_id, f.resource,
                f.dpop_jkt, f.auth_time, f.acr, f.expires_at as family_expires_at, u.status = 'active' as user_active,
                cl.status = 'active' as client_active, f.consent_epoch, f.targets, g.scopes as consented,
@@ -84,7 +85,6 @@ export const findRefreshTokens = async (
           join users u on u.id = f.user_id
           join clients cl on cl.client_id = f.client_id
           join consent_grants g on g.id = f.consent_grant_id
-          left join refresh_tokens s on s.token_hash = t.successor_hash
          where t.token_hash = a.hash limit 1) as found`,
     [hashes],
   );

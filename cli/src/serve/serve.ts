@@ -1,9 +1,8 @@
-import { randomUUID } from 'node:crypto';
 import { type AdminService, startAdminService } from '@authserver/admin';
 import { notesAtStart, type Prepared, type Running, runProcess } from '@authserver/boot';
 import { isLocalhostIssuer, loadConfig } from '@authserver/config';
 import { type Check, failed } from '@authserver/http';
-import { createLogger, createMetrics, openOtelMetrics, openTracing } from '@authserver/telemetry';
+import { openTelemetry } from '@authserver/telemetry';
 import { startTokenService, startTokenWorkers, type TokenService, type TokenWorkers } from '@authserver/token';
 import { cliName, nextSteps, renderBanner } from './banner.ts';
 import { openConfiguredDatabase } from './database.ts';
@@ -26,12 +25,10 @@ type Planes = Running & { token: TokenService | TokenWorkers | undefined; admin:
 export const serve = async ({ configPath, role, newSigningKeys, workers, env }: ServeOptions): Promise<void> => {
   const started = performance.now();
   const { config, warnings } = loadConfig({ env, ...(configPath === undefined ? {} : { path: configPath }) });
-  const { level, format, outputs } = config.observability.logging;
-  const logger = createLogger({ level, format, stdout: outputs.stdout });
-  const metrics = createMetrics();
-  const sender = { instanceId: randomUUID(), logger };
-  const tracing = await openTracing(config.observability.tracing, sender);
-  const otelMetrics = await openOtelMetrics(config.observability.metrics, { ...sender, read: metrics.whole });
+  const telemetry = await openTelemetry(config.observability);
+  const { metrics, tracing } = telemetry;
+  const logger = telemetry.logger.child({ component: 'serve' });
+  const loggerOf = (component: 'token' | 'admin') => ({ logger: telemetry.logger.child({ component }) });
   const clock = { now: () => new Date() };
   const steps = isLocalhostIssuer(config.server.issuer) ? nextSteps(cliName(env)) : [];
   const progress = (message: string) => process.stderr.write(`${message} …\n`);
@@ -49,16 +46,16 @@ export const serve = async ({ configPath, role, newSigningKeys, workers, env }: 
       await Promise.all([token?.close(), pool?.close(), admin?.close()]);
     };
     const { dsn, keyring, keyStore, cipher, adminApiKey, sessionSecret } = prepared;
-    const common = { config, dsn, keyring, logger, metrics, tracing, clock };
+    const common = { config, dsn, keyring, metrics, tracing, clock };
     // Somebody may ask while the ports of one plane are open and those of the other are not.
     const starting: Check = { name: 'token', look: () => failed('is starting') };
     const moreChecks = () => (pool ?? token)?.checks ?? (roles.token ? [starting] : []);
     try {
       if (roles.admin)
         admin = await startAdminService({
-          ...{ ...common, keyStore, cipher, adminApiKey, moreChecks },
+          ...{ ...common, ...loggerOf('admin'), keyStore, cipher, adminApiKey, moreChecks },
         });
-      const forToken = { ...common, sessionSecret, internalListener: !roles.admin, steps };
+      const forToken = { ...common, ...loggerOf('token'), sessionSecret, internalListener: !roles.admin, steps };
       if (roles.token && workers > 1) pool = await startTokenWorkers({ ...forToken, count: workers });
       else if (roles.token) token = await startTokenService(forToken);
     } catch (error) {
@@ -73,8 +70,8 @@ export const serve = async ({ configPath, role, newSigningKeys, workers, env }: 
     return { token: pool ?? token, admin, beginDrain, close, renew, reloadKeys: () => pool?.reloadKeys() };
   };
 
-  await runProcess({
-    ...{ config, env, roles, logger, metrics, tracing, otelMetrics, newSigningKeys, progress, start },
+  const leftMs = await runProcess({
+    ...{ config, env, roles, logger, metrics, newSigningKeys, progress, start },
     openDatabase: () => openConfiguredDatabase(config, progress, true),
     onReady({ token, admin }, { newAdminKeyFile: file, adminApiKey, dcrMode }) {
       process.stdout.write(
@@ -92,5 +89,6 @@ export const serve = async ({ configPath, role, newSigningKeys, workers, env }: 
     },
   });
   process.stderr.write('stopped\n');
+  await telemetry.stop(leftMs);
   process.exit(0);
 };

@@ -1,3 +1,4 @@
+export * from './audit-mirror.ts';
 export * from './change-feed.ts';
 export * from './checks.ts';
 export * from './data-cipher.ts';

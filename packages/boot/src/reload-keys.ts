@@ -10,7 +10,8 @@ export const reloadKeys = async (
   try {
     await keyring.reload();
     metrics.keyReloadDuration.observe((performance.now() - start) / 1000);
-    logger.info({ key_count: keyring.status().length }, 'signing keys reloaded');
+    const duration_ms = Math.round(performance.now() - start);
+    logger.info({ key_count: keyring.status().length, duration_ms }, 'signing keys reloaded');
   } catch (error) {
     logger.error({ err: error }, 'the signing keys could not be reloaded; the old ones stay in use');
   }

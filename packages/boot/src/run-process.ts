@@ -4,10 +4,10 @@
  * does is its own business, and so is what is printed.
  */
 import { setTimeout as pause } from 'node:timers/promises';
-import { type Config, drainTimes } from '@authserver/config';
+import { type Config, drainTimes, featureStates } from '@authserver/config';
 import { openWaitingRoom } from '@authserver/http';
 import { SigningUnavailable } from '@authserver/keys';
-import type { Logger, Metrics, OtelMetrics, Tracing } from '@authserver/telemetry';
+import type { Logger, Metrics } from '@authserver/telemetry';
 import { listenersOf, type Roles } from './listeners.ts';
 import { type OpenedDatabase, type Prepared, prepare } from './prepare.ts';
 import { reloadKeys } from './reload-keys.ts';
@@ -32,8 +32,6 @@ export type ProcessOptions<R extends Running> = {
   roles: Roles;
   logger: Logger;
   metrics: Metrics;
-  tracing: Tracing | undefined;
-  otelMetrics: OtelMetrics | undefined;
   openDatabase: () => Promise<OpenedDatabase>;
   newSigningKeys?: boolean;
   /** Told what is going on, for whoever waits. */
@@ -42,23 +40,24 @@ export type ProcessOptions<R extends Running> = {
   onReady: (running: R, prepared: Prepared) => void;
 };
 
-/** What is recorded may take so long to leave, even where requests took all of `server.shutdown_wait`. */
+/** Traces and logs may take so long to leave, even where requests took all of `server.shutdown_wait`. */
 const leastFlushMs = 500;
 
 /** A start that takes longer is one a supervisor may ask about. */
 const patienceMs = 1_000;
 
 /**
- * Runs until a signal tells it to end, and resolves when everything has ended in its order.
+ * Runs until a signal tells it to end, and resolves when everything has ended in its order, to the milliseconds that are left
+ * for last words.
  *
  * @throws {Error} when it cannot start; nothing it opened is left then
  */
-export const runProcess = async <R extends Running>(options: ProcessOptions<R>): Promise<void> => {
+export const runProcess = async <R extends Running>(options: ProcessOptions<R>): Promise<number> => {
   const { config, progress } = options;
   const end = listenForEnd();
   const database = await options.openDatabase();
   const prepared = await prepareInTime(options, database, end.aborted);
-  if (!prepared) return;
+  if (!prepared) return leastFlushMs;
   let running: R;
   try {
     running = await options.start(prepared);
@@ -71,6 +70,7 @@ export const runProcess = async <R extends Running>(options: ProcessOptions<R>):
     running.reloadKeys?.();
   });
   process.on('SIGUSR2', () => running.renew?.());
+  options.logger.info({ features: featureStates(config, prepared.dcrMode) }, 'features');
   options.onReady(running, prepared);
 
   // Its port is free now, and whoever takes it would be sent our password: stop dialling and let a supervisor start us.
@@ -86,8 +86,7 @@ export const runProcess = async <R extends Running>(options: ProcessOptions<R>):
   await pause(drainTimes(config).delayMs);
   await running.close();
   await prepared.stop();
-  const flushMs = Math.max(leastFlushMs, endMs - performance.now());
-  await Promise.all([options.tracing?.stop(flushMs), options.otelMetrics?.stop(flushMs)]);
+  return Math.max(leastFlushMs, endMs - performance.now());
 };
 
 /**

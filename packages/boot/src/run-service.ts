@@ -1,16 +1,6 @@
-import { randomUUID } from 'node:crypto';
 import { parseArgs } from 'node:util';
 import { type Config, loadConfig } from '@authserver/config';
-import {
-  createLogger,
-  createMetrics,
-  type Logger,
-  type Metrics,
-  openOtelMetrics,
-  openTracing,
-  type Tracing,
-  version,
-} from '@authserver/telemetry';
+import { type Logger, type Metrics, openTelemetry, type Tracing, version } from '@authserver/telemetry';
 import { notesAtStart } from './notes.ts';
 import type { OpenedDatabase, Prepared } from './prepare.ts';
 import { type Running, runProcess } from './run-process.ts';
@@ -54,21 +44,15 @@ const run = async ({ role, argv, env, start }: ServiceOptions): Promise<void> =>
   const { config, warnings } = loadConfig({ env, ...(flags.config === undefined ? {} : { path: flags.config }) });
   if (role === 'admin' && !config.admin.enabled)
     throw new Error('there is nothing to serve: admin.enabled is false, and this is the admin service');
-  const { level, format, outputs } = config.observability.logging;
-  const logger = createLogger({ level, format, stdout: outputs.stdout });
-  const metrics = createMetrics();
-  const sender = { instanceId: randomUUID(), logger };
-  const tracing = await openTracing(config.observability.tracing, sender);
-  const otelMetrics = await openOtelMetrics(config.observability.metrics, { ...sender, read: metrics.whole });
+  const telemetry = await openTelemetry(config.observability, { component: role });
+  const { logger, metrics, tracing } = telemetry;
   const clock = { now: () => new Date() };
-  await runProcess({
+  const leftMs = await runProcess({
     config,
     env,
     roles: { token: role === 'token', admin: role === 'admin' },
     logger,
     metrics,
-    tracing,
-    otelMetrics,
     openDatabase: async () => operatorsDatabase(config),
     progress: (message) => logger.info(message),
     start: (prepared) => start({ config, prepared, logger, metrics, tracing, clock, workers: flags.workers }),
@@ -83,6 +67,7 @@ const run = async ({ role, argv, env, start }: ServiceOptions): Promise<void> =>
     },
   });
   logger.info('stopped');
+  await telemetry.stop(leftMs);
 };
 
 const readFlags = (role: string, argv: readonly string[]): { config: string | undefined; workers: number } => {

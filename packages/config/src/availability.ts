@@ -6,11 +6,9 @@ import type { Config } from './schema.ts';
  * noted; these ask for it, and a server that came up without it would not be what the operator wrote down.
  */
 export function unavailableChoices(config: Config): Problem[] {
-  const { observability, oidc } = config;
-  const { outputs } = observability.logging;
+  const { oidc } = config;
   const asked: readonly (readonly [key: string, value: string, is: boolean])[] = [
     ['oidc.enabled', 'login at an OpenID provider', oidc.enabled],
-    ['observability.logging.outputs.otel', 'OTLP log output', outputs.otel],
   ];
   return asked
     .filter(([, , is]) => is)

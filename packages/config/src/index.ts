@@ -2,6 +2,7 @@ export { type Address, parseAddress } from './address.ts';
 export { type DrainTimes, drainTimes } from './drain.ts';
 export { parseDuration } from './duration.ts';
 export { renderExample } from './example.ts';
+export { featureStates } from './features.ts';
 export { isLocalhostIssuer } from './issuer.ts';
 export { type LoadedConfig, type LoadOptions, loadConfig } from './load.ts';
 export { readNamedSecret } from './named-secret.ts';

@@ -233,7 +233,6 @@ test('no message repeats a configured value', () => {
 
 const unavailable: [env: Record<string, string>, key: string][] = [
   [{ AUTHPLANE_OIDC_ENABLED: 'true' }, 'oidc.enabled'],
-  [{ AUTHPLANE_LOG_OTEL: 'true' }, 'observability.logging.outputs.otel'],
 ];
 
 for (const [env, key] of unavailable) {

@@ -31,6 +31,9 @@ const cases: [what: string, settings: Record<string, string>, problem: RegExp][]
   ['an endpoint that waits for its provider', { METRICS_OTEL_ENDPOINT: 'collector:4317' }, /^$/],
   ['metrics in the clear by mistake', { METRICS_OTEL_ENDPOINT: 'http://c:4318' }, /metrics.insecure: must be true/],
   ['a key in the place of metrics', { METRICS_OTEL_ENDPOINT: 'c:4317?key=hunter2' }, /metrics.otel_endpoint: expected/],
+  ['OTLP logs', { LOG_OTEL: 'true', LOG_OTEL_ENDPOINT: 'collector:4317' }, /^$/],
+  ['OTLP logs without an endpoint', { LOG_OTEL: 'true' }, /outputs.otel_endpoint: is required/],
+  ['OTLP logs in the clear', { LOG_OTEL_ENDPOINT: 'http://collector' }, /outputs.insecure: must be true/],
   ['a rate above 1', { TRACING_SAMPLE_RATE: '1.5' }, /tracing.sample_rate/],
 ];
 for (const [what, settings, problem] of cases)

@@ -164,12 +164,17 @@ function* duplicates(list: string, member: string, values: readonly string[]): I
   }
 }
 
-function* observabilityRules({ observability: { metrics, tracing } }: Config): Iterable<Problem> {
+function* observabilityRules({ observability: { logging, metrics, tracing } }: Config): Iterable<Problem> {
   const { provider, otel_endpoint } = metrics;
   const isSent = provider === 'otel' || provider === 'both';
   yield* collectorRules('observability.metrics', 'otel_endpoint', otel_endpoint, metrics.insecure, {
     isUsed: isSent,
     because: `provider is ${provider}`,
+  });
+  const { outputs } = logging;
+  yield* collectorRules('observability.logging.outputs', 'otel_endpoint', outputs.otel_endpoint, outputs.insecure, {
+    isUsed: outputs.otel,
+    because: 'otel is true',
   });
   yield* collectorRules('observability.tracing', 'endpoint', tracing.endpoint, tracing.insecure, {
     isUsed: tracing.enabled,

@@ -5,7 +5,8 @@ import { weakSecrets } from './weak-secrets.ts';
 
 /** What is allowed but deserves a line in the log at boot. `dcr.mode` is taken as configured. */
 export function configWarnings(config: Config): string[] {
-  const { server, session, dcr, oauth, cimd, admin, nats } = config;
+  const { server, session, dcr, oauth, cimd, admin, nats, observability } = config;
+  const { outputs } = observability.logging;
   const open = dcr.mode !== 'admin_only';
   const all: readonly (readonly [is: boolean, warning: string])[] = [
     [
@@ -25,6 +26,10 @@ export function configWarnings(config: Config): string[] {
     [
       nats.url.some(isOpenToOthers),
       'nats.url has a nats:// server on another machine: credentials and hints may cross the network in the clear; tls:// insists on TLS',
+    ],
+    [
+      !outputs.stdout && !outputs.otel,
+      'observability.logging.outputs.stdout is false, but the log goes nowhere else, so it is written all the same',
     ],
     [!admin.enabled, 'admin.enabled is false: nothing can be administered while this runs'],
   ];

@@ -11,7 +11,7 @@ import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fas
 import { parseForm } from './form.ts';
 import { clientAddress, trustedProxyCheck } from './proxies.ts';
 import { createRequestIds } from './request-ids.ts';
-import { traceRequests } from './trace-requests.ts';
+import { spanOf, traceRequests } from './trace-requests.ts';
 
 export type HttpServer = FastifyInstance<
   Server,
@@ -132,6 +132,7 @@ export const createHttpServer = (options: HttpServerOptions): HttpServer => {
     };
     options.metrics.httpRequests.inc(labels);
     options.metrics.httpDuration.observe(labels, reply.elapsedTime / 1000);
+    const span = spanOf(request);
     logRequest({
       level: reply.statusCode >= 500 ? 'error' : reply.statusCode >= 400 ? 'warn' : 'info',
       requestId: request.id,
@@ -140,12 +141,19 @@ export const createHttpServer = (options: HttpServerOptions): HttpServer => {
       status: reply.statusCode,
       durationMs: reply.elapsedTime,
       address: request.ip,
+      bytes: lengthOf(reply.getHeader('content-length')),
+      userAgent: request.headers['user-agent'],
+      traceId: span?.traceId,
+      spanId: span?.spanId,
     });
     done();
   });
 
   return app;
 };
+
+const lengthOf = (header: number | string | string[] | undefined): number | undefined =>
+  header === undefined ? undefined : Number(header);
 
 /** Our own lines name the request; a logger for each request would cost more than the line. */
 const withoutChildren = (logger: Logger): FastifyBaseLogger => {

@@ -1,6 +1,7 @@
 import { inSpan, type SpanOptions } from '@authserver/telemetry';
 import pg from 'pg';
 import { StoreUnavailable, toStoreError } from './errors.ts';
+import type { AuditEvent } from './runtime/audit-events.ts';
 import { isUuid } from './uuid.ts';
 
 export type Row = Record<string, unknown>;
@@ -19,6 +20,8 @@ export type Queryable = {
     values?: readonly unknown[],
     options?: { planned?: 'anew' },
   ): Promise<Result<R>>;
+  /** Told of events that were written here: passed on once they are committed, and never if they are not. */
+  audited?(events: readonly AuditEvent[]): void;
 };
 
 export type Database = Queryable & {
@@ -48,6 +51,8 @@ export type DatabaseOptions = {
   byKey?: boolean;
   /** Told the time of every statement, waiting for a connection included. */
   onQuery?: (operation: string, seconds: number) => void;
+  /** Told of every audit event of this database, once it is committed. */
+  onAudited?: ((event: AuditEvent) => void) | undefined;
 };
 
 /** Which rows of a list: from the start or behind `after`, a position this list gave out, some skipped. */
@@ -162,6 +167,10 @@ export const openDatabase = (options: DatabaseOptions): DatabasePool => {
     }
   };
 
+  const passOn = (events: readonly AuditEvent[]): void => {
+    if (options.onAudited) events.forEach(options.onAudited);
+  };
+
   const on = (runner: { query: (config: pg.QueryConfig) => Promise<pg.QueryResult> }): Queryable => ({
     query: <R extends Row>(
       operation: string,
@@ -178,15 +187,18 @@ export const openDatabase = (options: DatabaseOptions): DatabasePool => {
 
   return {
     ...on({ query: runAlone }),
+    audited: passOn,
     async transaction(work) {
       const connection = await timed('connect', connect);
       let broken: Error | undefined;
       try {
         await timed('begin', () => connection.query('begin isolation level read committed'));
-        const result = await work(on(connection));
+        const events: AuditEvent[] = [];
+        const result = await work({ ...on(connection), audited: (more) => events.push(...more) });
         const { command } = await timed('commit', () => connection.query('commit'));
         // What `work` caught may have ended the transaction, and PostgreSQL then answers a commit with a rollback.
         if (command !== 'COMMIT') throw new Error('the transaction had failed before it was committed');
+        passOn(events);
         return result;
       } catch (error) {
         // On a connection that does not answer nobody waits for one more: the server rolls back when it is gone.

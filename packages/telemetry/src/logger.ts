@@ -1,8 +1,18 @@
 import { pino } from 'pino';
 import { PinoPretty } from 'pino-pretty';
+import { spanFields } from './spans.ts';
 
 export type Logger = pino.Logger;
-export type LogOptions = { level: string; format: 'json' | 'text'; stdout: boolean; component?: string };
+export type LogOptions = {
+  level: string;
+  format: 'json' | 'text';
+  stdout: boolean;
+  component?: string;
+  /** Say in which file and line a record was written. */
+  source?: boolean;
+  /** Told every line as well, as JSON. */
+  also?: ((line: string) => void) | undefined;
+};
 
 /**
  * Lines gather until there are enough of them, or for a tenth of a second: a write for each would cost a request more than
@@ -13,6 +23,8 @@ export type LogOptions = { level: string; format: 'json' | 'text'; stdout: boole
  */
 const gathering = { minLength: 32 * 1024, maxWrite: 64 * 1024, periodicFlush: 100, maxLength: 8 * 1024 * 1024 };
 
+type Lines = { write(line: string): unknown };
+
 /**
  * The process logger. Nothing secret is handed to it in the first place; the redaction list is the second fence, for
  * headers that a library may attach.
@@ -20,38 +32,68 @@ const gathering = { minLength: 32 * 1024, maxWrite: 64 * 1024, periodicFlush: 10
  * In text format lines are written synchronously and are meant for a person at a terminal.
  */
 export const createLogger = (options: LogOptions): Logger => {
-  const settings = settingsOf(options.stdout ? options.level : 'silent', options.component);
-  if (options.format === 'json') return createGatheringLogger(settings);
-  const pretty = PinoPretty({ sync: true, ignore: 'service,hostname,pid', translateTime: 'SYS:HH:MM:ss.l' });
-  return pino(settings, pretty);
+  const { stdout, format, also } = options;
+  const settings = settingsOf({ ...options, level: stdout || also ? options.level : 'silent' });
+  const gathered = stdout && format === 'json' ? gather() : undefined;
+  const pretty = stdout && format === 'text' ? PinoPretty(textFormat) : undefined;
+  const lines = gathered ?? pretty;
+  const logger = pino(settings, also ? withAlso(lines, also) : (lines ?? nowhere));
+  gathered?.tellLost((count) =>
+    logger.error({ lines: count }, 'lines of the log were lost, because nobody read it fast enough'),
+  );
+  return logger;
 };
 
-const createGatheringLogger = (settings: pino.LoggerOptions): Logger => {
+const textFormat = { sync: true, ignore: 'service,hostname,pid', translateTime: 'SYS:HH:MM:ss.l' };
+const nowhere: Lines = { write: () => {} };
+
+const withAlso = (lines: Lines = nowhere, also: (line: string) => void): Lines => ({
+  write(line) {
+    lines.write(line);
+    also(line);
+  },
+});
+
+const gather = () => {
   const destination = pino.destination({ fd: 1, sync: false, ...gathering });
-  const logger = pino(settings, destination);
   let lost = 0;
   destination.on('drop', () => {
     lost += 1;
   });
-  destination.on('drain', () => {
-    if (lost === 0) return;
-    const lines = lost;
-    lost = 0;
-    logger.error({ lines }, 'lines of the log were lost, because nobody read it fast enough');
+  return Object.assign(destination, {
+    tellLost(tell: (lines: number) => void) {
+      destination.on('drain', () => {
+        if (lost === 0) return;
+        const lines = lost;
+        lost = 0;
+        tell(lines);
+      });
+    },
   });
-  return logger;
 };
 
 /** The log of a command whose output is something else: JSON lines on standard error, each written at once. */
-export const createErrorLogger = (): Logger => pino(settingsOf('info'), pino.destination({ fd: 2, sync: true }));
+export const createErrorLogger = (): Logger =>
+  pino(settingsOf({ level: 'info' }), pino.destination({ fd: 2, sync: true }));
 
-const settingsOf = (level: string, component?: string): pino.LoggerOptions => ({
+const settingsOf = ({
+  level,
+  component,
+  source,
+}: Pick<LogOptions, 'level' | 'component' | 'source'>): pino.LoggerOptions => ({
   level,
   base: { service: 'authserver', ...(component ? { component } : {}) },
   timestamp: isoTime,
   formatters: { level: (label) => ({ level: label }) },
   redact: { paths: ['headers', 'req', 'password', 'token', 'secret', 'authorization'], censor: '[redacted]' },
+  mixin: source ? () => ({ ...spanFields(), source: placeOf(new Error().stack) }) : spanFields,
 });
+
+/** Who called pino, which called the mixin: the first line is the message, the next four are the mixin's and pino's own. */
+const placeOf = (stack = ''): string | undefined => {
+  const place = /(?:file:\/\/|\(| at )([^()\s]+:\d+):\d+\)?$/.exec(stack.split('\n')[4] ?? '')?.[1];
+  return place?.split('/').slice(-4).join('/');
+};
 
 let latest = 0;
 let latestText = '';

@@ -5,13 +5,15 @@ export type OtelMetrics = {
   stop(withinMs: number): Promise<void>;
 };
 
+export type OtelMetricsSettings = {
+  provider: 'prometheus' | 'otel' | 'both' | 'none';
+  otel_endpoint?: string | undefined;
+  insecure: boolean;
+};
+
 /** The push of metrics, if it is on. What it is made of is loaded only then. */
 export const openOtelMetrics = async (
-  settings: {
-    provider: 'prometheus' | 'otel' | 'both' | 'none';
-    otel_endpoint?: string | undefined;
-    insecure: boolean;
-  },
+  settings: OtelMetricsSettings,
   options: Omit<OtelMetricsOptions, 'settings'>,
 ): Promise<OtelMetrics | undefined> => {
   const { provider, otel_endpoint: endpoint, insecure } = settings;

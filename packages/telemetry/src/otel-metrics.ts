@@ -38,7 +38,7 @@ export const startOtelMetrics = async (options: OtelMetricsOptions): Promise<Ote
   const { settings, instanceId, logger, intervalMs = pushMs } = options;
   const exporter = await openExporter(settings);
   const reader = new PeriodicExportingMetricReader({
-    exporter: watchExports(exporter, 'metrics', logger),
+    exporter: watchExports(exporter, 'metrics', () => logger),
     exportIntervalMillis: intervalMs,
     exportTimeoutMillis: intervalMs,
   });

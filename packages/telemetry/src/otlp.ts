@@ -42,15 +42,15 @@ type Outcome = { code: number; error?: Error | undefined };
 type Exporter<T> = { export(items: T, done: (outcome: Outcome) => void): void; shutdown(): Promise<void> };
 
 /** Says once that a collector takes nothing, and once that it does again: a line for each attempt would help nobody. */
-export const watchExports = <T, E extends Exporter<T>>(exporter: E, signal: OtlpSignal, logger: Logger): E => {
+export const watchExports = <T, E extends Exporter<T>>(exporter: E, signal: OtlpSignal, logger: () => Logger): E => {
   let failing = false;
   const send = exporter.export.bind(exporter);
   exporter.export = (items, done) =>
     send(items, (outcome) => {
       const failed = outcome.code !== 0;
       if (failed && !failing)
-        logger.warn({ signal, reason: reasonOf(outcome.error) }, 'OTLP is not accepted; it is tried on');
-      if (!failed && failing) logger.info({ signal }, 'OTLP is accepted again');
+        logger().warn({ signal, reason: reasonOf(outcome.error) }, 'OTLP is not accepted; it is tried on');
+      if (!failed && failing) logger().info({ signal }, 'OTLP is accepted again');
       failing = failed;
       done(outcome);
     });

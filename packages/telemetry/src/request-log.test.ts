@@ -11,6 +11,8 @@ const line: RequestLine = {
   status: 200,
   durationMs: 1.234,
   address: '127.0.0.1',
+  bytes: 42,
+  userAgent: 'curl/8.0',
 };
 
 const linesOf = (level: string, write: (log: (line: RequestLine) => void) => void): Record<string, unknown>[] => {
@@ -39,10 +41,30 @@ test('a request is one line, with what the logger says of itself', () => {
       path: '/oauth/token',
       status: 200,
       duration_ms: 1.23,
+      bytes: 42,
       remote_addr: '127.0.0.1',
+      user_agent: 'curl/8.0',
       msg: 'http request',
     },
   );
+});
+
+test('a user agent is cut, and says nothing to a terminal', () => {
+  const userAgent = `"},{\u009b31m\u0000\u00e9${'x'.repeat(9_000)}`;
+  const [written] = linesOf('info', (log) => log({ ...line, userAgent }));
+  assert.equal(written?.user_agent, `"},{?31m??${'x'.repeat(246)}`);
+});
+
+test('what is not there is no field, and a recorded request names its span', () => {
+  const [bare, traced] = linesOf('info', (log) => {
+    log({ ...line, bytes: undefined, userAgent: undefined });
+    log({ ...line, traceId: 'abc', spanId: 'def' });
+  });
+  assert.deepEqual(
+    Object.keys(bare ?? {}).filter((key) => /bytes|user|trace|span/.test(key)),
+    [],
+  );
+  assert.deepEqual([traced?.trace_id, traced?.span_id], ['abc', 'def']);
 });
 
 test('a path or an address cannot write fields or lines of its own', () => {

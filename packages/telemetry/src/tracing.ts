@@ -29,7 +29,7 @@ import { version } from './version.ts';
 export type TracingOptions = OtlpSettings & { sampleRate: number; instanceId: string; logger: Logger };
 
 export const startTracing = async (options: TracingOptions): Promise<Tracing> => {
-  const exporter = watchExports(await openExporter(options), 'traces', options.logger);
+  const exporter = watchExports(await openExporter(options), 'traces', () => options.logger);
   const provider = new TracerProvider({
     resource: resourceFromAttributes(resourceAttributes(options.instanceId)),
     spanProcessors: [new BatchSpanProcessor({ exporter, ...batches })],

@@ -1,4 +1,4 @@
-import { exposePool, openAdminFeed } from '@authserver/boot';
+import { exposePool, mirrorAudit, openAdminFeed } from '@authserver/boot';
 import { type Config, drainTimes, isLocalhostIssuer, parseAddress } from '@authserver/config';
 import type { DataCipher } from '@authserver/encryption';
 import { type Check, drain, type HttpServer, listen } from '@authserver/http';
@@ -52,6 +52,7 @@ export const openAdminApp = async (options: AdminServiceOptions & { follow?: boo
     applicationName: 'authserver admin',
     queryTimeoutMs: 10_000, // an operator's list may take its time
     onQuery: (operation, seconds) => metrics.dbDuration.observe({ operation, store: 'postgres' }, seconds),
+    onAudited: mirrorAudit(options.logger),
   });
   exposePool(metrics, 'admin', database);
   let draining = false;

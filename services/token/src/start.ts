@@ -1,4 +1,4 @@
-import { exposePool, openTokenFeed } from '@authserver/boot';
+import { exposePool, mirrorAudit, openTokenFeed } from '@authserver/boot';
 import { type Config, drainTimes, isLocalhostIssuer, parseAddress } from '@authserver/config';
 import type { FeedStatus } from '@authserver/events';
 import { type Check, drain, type HttpServer, listen, type Readiness } from '@authserver/http';
@@ -61,6 +61,7 @@ export const startTokenService = async (options: TokenServiceOptions): Promise<T
     applicationName: 'authserver token',
     byKey: true,
     onQuery: (operation, seconds) => metrics.dbDuration.observe({ operation, store: 'postgres' }, seconds),
+    onAudited: mirrorAudit(logger),
   });
   exposePool(metrics, 'token', database);
   const feed = openTokenFeed({ ...options, database });

@@ -20,16 +20,20 @@ export const observability = section({
     format: choice(['json', 'text'], 'json')
       .describe('One JSON object a line, or text for people.')
       .meta({ env: 'LOG_FORMAT' }),
-    add_source: flag(false).describe('Add file and line to records.').meta({ env: 'LOG_ADD_SOURCE', reserved: true }),
+    add_source: flag(false)
+      .describe('Add file and line to records, but for the access log, which has one source.')
+      .meta({ env: 'LOG_ADD_SOURCE' }),
     outputs: section({
-      stdout: flag(true).describe('Write the log to standard output.').meta({ env: 'LOG_STDOUT' }),
-      otel: flag(false)
-        .describe('Also send the log over OTLP. Not available in this release.')
-        .meta({ env: 'LOG_OTEL', reserved: true }),
-      otel_endpoint: optionalText()
-        .describe('OTLP endpoint, required with `otel`.')
-        .meta({ env: 'LOG_OTEL_ENDPOINT', reserved: true }),
-      insecure: flag(false).describe('Send without TLS.').meta({ env: 'LOG_OTEL_INSECURE', reserved: true }),
+      stdout: flag(true)
+        .describe('Write the log to standard output. Without `otel` it is written in any case.')
+        .meta({ env: 'LOG_STDOUT' }),
+      otel: flag(false).describe('Also send the log over OTLP.').meta({ env: 'LOG_OTEL' }),
+      otel_endpoint: optionalText(otlpEndpoint)
+        .describe(
+          'Collector, required with `otel`: `host:port` or `grpc://host:port` for gRPC, `http://` or `https://` for HTTP.',
+        )
+        .meta({ env: 'LOG_OTEL_ENDPOINT' }),
+      insecure: flag(false).describe('Send without TLS.').meta({ env: 'LOG_OTEL_INSECURE' }),
     }),
   }),
   metrics: section({

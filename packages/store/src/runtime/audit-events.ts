@@ -1,4 +1,4 @@
-import type { AuditAction } from '@authserver/telemetry';
+import { type AuditAction, currentSpan } from '@authserver/telemetry';
 import { type Page, type Paged, type Queryable, type Row, toPaged, uuidOrFirst } from '../db.ts';
 import { uuidv7 } from '../uuid.ts';
 
@@ -56,10 +56,11 @@ export const auditEvents = (db: Queryable) => ({
 
   /** The commit puts them at the end of their day, in this order. */
   async insertMany(events: readonly AuditEvent[]): Promise<void> {
+    const traceId = currentSpan()?.traceId ?? null;
     await db.query(
       'audit_insert_many',
-      `insert into audit_events (id, at, action, actor_id, client_id, ip, user_agent, request_id, details)
-       select * from unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
+      `insert into audit_events (id, at, action, actor_id, client_id, ip, user_agent, request_id, details, trace_id)
+       select *, $10::text from unnest($1::uuid[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
                             $8::text[], $9::jsonb[])`,
       [
         events.map(({ at }) => uuidv7(at)),
@@ -71,8 +72,10 @@ export const auditEvents = (db: Queryable) => ({
         events.map(({ userAgent }) => userAgent?.slice(0, 256) ?? null),
         events.map(({ requestId }) => requestId ?? null),
         events.map(({ details }) => JSON.stringify(details ?? {})),
+        traceId,
       ],
     );
+    db.audited?.(events);
   },
 
   /** Newest first, from `since` on and before `until`. */

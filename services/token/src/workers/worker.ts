@@ -1,8 +1,7 @@
 /** One of several token processes behind a port. Everything it needs comes from its parent, and so does every order. */
 
-import { randomUUID } from 'node:crypto';
 import { prepare, reloadKeys } from '@authserver/boot';
-import { createLogger, createMetrics, openTracing, type Tracing } from '@authserver/telemetry';
+import { openTelemetry, type Telemetry } from '@authserver/telemetry';
 import type { startTokenService, TokenService } from '../start.ts';
 import type { FromWorker, ToWorker, WorkerStart } from './messages.ts';
 
@@ -14,8 +13,7 @@ export type WorkerOptions = {
 
 type Serving = {
   service: TokenService;
-  metrics: ReturnType<typeof createMetrics>;
-  tracing: Tracing | undefined;
+  telemetry: Telemetry;
   reload(): void;
   stop(): Promise<void>;
 };
@@ -48,8 +46,8 @@ export const runTokenWorker = (options: WorkerOptions): void => {
       case 'close':
         await serving?.service.close(message);
         await serving?.stop();
-        await serving?.tracing?.stop(flushMs);
-        return tell({ type: 'closed', metrics: (await serving?.metrics.snapshot()) ?? [] });
+        await serving?.telemetry.stop(flushMs);
+        return tell({ type: 'closed', metrics: (await serving?.telemetry.metrics.snapshot()) ?? [] });
       case 'end':
         return process.disconnect?.(); // Node ends a worker whose parent it has lost
     }
@@ -64,16 +62,15 @@ export const runTokenWorker = (options: WorkerOptions): void => {
 };
 
 const answer = (serving: Serving, about: 'metrics' | 'report') =>
-  about === 'metrics' ? serving.metrics.snapshot() : serving.service.readiness.report();
+  about === 'metrics' ? serving.telemetry.metrics.snapshot() : serving.service.readiness.report();
 
 const serve = async (
   { config, dsn, sessionSecret, steps }: WorkerStart,
   { start, env }: WorkerOptions,
 ): Promise<Serving> => {
-  const { level, format, outputs } = config.observability.logging;
-  const logger = createLogger({ level, format, stdout: outputs.stdout }).child({ worker: process.pid });
-  const metrics = createMetrics();
-  const tracing = await openTracing(config.observability.tracing, { instanceId: randomUUID(), logger });
+  const telemetry = await openTelemetry(config.observability, { component: 'token', isWorker: true });
+  const { metrics, tracing } = telemetry;
+  const logger = telemetry.logger.child({ worker: process.pid });
   const prepared = await prepare({
     config: { ...config, session: { ...config.session, secret: sessionSecret } },
     database: { dsn, exited: new Promise(() => {}), stop: async () => {} },
@@ -90,7 +87,7 @@ const serve = async (
       internalListener: false,
     });
     logger.info({ port: service.port }, 'serving');
-    return { service, metrics, tracing, reload: () => void reloadKeys(keyring, { logger, metrics }), stop };
+    return { service, telemetry, reload: () => void reloadKeys(keyring, { logger, metrics }), stop };
   } catch (error) {
     await stop();
     throw error;

@@ -12,6 +12,7 @@ interface GeneratedFile {
 
 const generators = [
   '../packages/telemetry/src/generate.ts',
+  '../packages/dashboards/src/generate.ts',
   '../packages/admin-api/src/generate.ts',
   '../cli/src/generate.ts',
   '../packages/store/src/generate.ts',

@@ -108,10 +108,14 @@ export class Pod {
     return this.#process?.running() ?? false;
   }
 
+  /** Where Prometheus scrapes it. */
+  get metricsAddress(): string {
+    return `localhost:${this.role === 'token' ? this.#options.internalPort : this.port}`;
+  }
+
   /** What Prometheus would see; empty when it cannot be had. */
   async metrics(): Promise<string> {
-    const at = this.role === 'token' ? this.#options.internalPort : this.port;
-    const answer = await fetch(`http://localhost:${at}/metrics`, { signal: AbortSignal.timeout(2_000) }).catch(
+    const answer = await fetch(`http://${this.metricsAddress}/metrics`, { signal: AbortSignal.timeout(2_000) }).catch(
       () => {},
     );
     return (await answer?.text()) ?? '';

@@ -6,6 +6,7 @@
  * One page of results; exit code 1 when an invariant was broken. See docs/cluster-harness.md.
  */
 import { parseArgs } from 'node:util';
+import { renderWatched, type Watched, watchDashboards } from '../monitoring/watch.ts';
 import { keyStores } from './key-stores.ts';
 import { measurePropagation, renderPropagation } from './propagation.ts';
 import { renderReport } from './report.ts';
@@ -25,6 +26,7 @@ const { values } = parseArgs({
     workers: { type: 'string', default: '0' },
     propagation: { type: 'boolean', default: false },
     rounds: { type: 'string', default: '20' },
+    dashboards: { type: 'boolean', default: false },
     'upgrade-from': { type: 'string' },
     'no-nats': { type: 'boolean', default: false },
   },
@@ -45,6 +47,7 @@ if (values.propagation) {
   process.exit(0);
 }
 
+let watched: Watched | undefined;
 const report = await runTrial({
   seed,
   seconds: Number(values.minutes) * 60,
@@ -60,7 +63,13 @@ const report = await runTrial({
   pauseMs: [1_000, 8_000],
   reconcileMs: Number(values.reconcile),
   nats: !values['no-nats'],
+  beside: values.dashboards
+    ? async (cluster) => {
+        watched = await watchDashboards(cluster, Number(values.minutes) * 60);
+      }
+    : undefined,
   say,
 });
 process.stdout.write(renderReport(report));
-process.exit(report.violations.list.length > 0 ? 1 : 0);
+if (watched) process.stdout.write(renderWatched(watched));
+process.exit(report.violations.list.length > 0 || (watched?.findings.length ?? 0) > 0 ? 1 : 0);

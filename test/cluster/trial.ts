@@ -8,7 +8,7 @@ import { checkAudit } from './checks/audit.ts';
 import { checkConvergence } from './checks/convergence.ts';
 import { createKeyWatch } from './checks/key-watch.ts';
 import { checkFamilies, checkRows } from './checks/rows.ts';
-import { startCluster } from './cluster.ts';
+import { type Cluster, startCluster } from './cluster.ts';
 import { createDisturbances } from './disturbances.ts';
 import { RECOVERY_MS } from './faults/fault.ts';
 import { injectFaults } from './faults/schedule.ts';
@@ -45,6 +45,8 @@ export type TrialOptions = {
   keyStore: KeyStoreName;
   workers?: number | undefined;
   settings?: Record<string, string> | undefined;
+  /** Somebody who looks on; traffic goes on until everything has been seen. */
+  beside?: ((cluster: Cluster) => Promise<void>) | undefined;
   /** Told what goes on, line by line. */
   say: (line: string) => void;
 };
@@ -90,6 +92,7 @@ export const runTrial = async (options: TrialOptions): Promise<Report> => {
 
     const traffic = runActors(world, random.fork('actors'), options.actors);
     const verifying = keepVerifying(world, random.fork('verifying'));
+    const beside = options.beside?.(cluster);
     const time = new AbortController();
     const faulting = from
       ? upgrade(world, { from, to: root }, (line) => say(`${seconds().toFixed(1)} s: ${line}`))
@@ -105,7 +108,7 @@ export const runTrial = async (options: TrialOptions): Promise<Report> => {
     const timer = setTimeout(() => time.abort(), options.seconds * 1000);
     // Without faults there is still the traffic to watch.
     if (options.faults?.length === 0) await sleep(options.seconds * 1000);
-    await faulting;
+    await Promise.all([faulting, beside]);
     clearTimeout(timer);
     await sleep(RECOVERY_MS);
     over.abort();

@@ -3,6 +3,12 @@ import { test } from 'node:test';
 import { previousRelease } from '../cluster/releases.ts';
 import { renderReport } from '../cluster/report.ts';
 import { runTrial } from '../cluster/trial.ts';
+import { renderWatched, type Watched, watchDashboards } from '../monitoring/watch.ts';
+import { noPrometheus } from '../support/prometheus.ts';
+
+/** So long a Prometheus looks on, in the middle of the faults. */
+const WATCH_SECONDS = 20;
+let watched: Watched | undefined;
 
 const seed = Number(process.env.CLUSTER_SEED ?? 20_260_728);
 
@@ -31,6 +37,9 @@ test('several pods under faults: nothing is lost, honoured twice or accepted aft
     reconcileMs: 1_000,
     nats: true,
     keyStore: 'postgres_key',
+    beside: async (cluster) => {
+      if (!noPrometheus) watched = await watchDashboards(cluster, WATCH_SECONDS);
+    },
     say: (line) => t.diagnostic(line),
   });
   assert.deepEqual(report.violations.list, [], `\n${renderReport(report)}`);
@@ -38,6 +47,12 @@ test('several pods under faults: nothing is lost, honoured twice or accepted aft
   const { checks } = report.violations;
   for (const invariant of ['revoked-stays-dead', 'one-successor', 'row-for-token', 'jwks-verifies'] as const)
     assert.ok(checks[invariant] > 10, `${invariant} was checked ${checks[invariant]} times`);
+});
+
+test('meanwhile every query of every dashboard has an answer', { skip: noPrometheus }, () => {
+  assert.ok(watched, 'the trial ended before');
+  assert.ok(watched.queries > 100);
+  assert.deepEqual(watched.findings, [], `\n${renderWatched(watched)}`);
 });
 
 // There is nothing to upgrade from before the first release (docs/upgrades.md).

@@ -10,6 +10,7 @@ const bare = await startAuthServer({
     DCR_MODE: 'admin_only',
     CLIENT_CREDENTIALS_ENABLED: 'false',
     DEVICE_ENABLED: 'false',
+    XAA_ENABLED: 'false',
     DPOP_ENABLED: 'false',
     CIMD_ENABLED: 'false',
   },

@@ -77,6 +77,7 @@ test('what is switched off is not offered (RFC 8414 §2)', async () => {
       DCR_MODE: 'admin_only',
       CLIENT_CREDENTIALS_ENABLED: 'false',
       DEVICE_ENABLED: 'false',
+      XAA_ENABLED: 'false',
       CIMD_ENABLED: 'false',
     },
   });
@@ -86,6 +87,7 @@ test('what is switched off is not offered (RFC 8414 §2)', async () => {
     'registration_endpoint',
     'device_authorization_endpoint',
     'client_id_metadata_document_supported',
+    'authorization_grant_profiles_supported',
   ])
     assert.ok(!(member in document), member);
 });

@@ -17,6 +17,7 @@ import { resourceCommands } from './commands/admin/resource.ts';
 import { resourcePolicyCommands } from './commands/admin/resource-policy.ts';
 import { systemCommands } from './commands/admin/system.ts';
 import { tokenCommands } from './commands/admin/token.ts';
+import { Top } from './commands/admin/top.ts';
 import { traceCommands } from './commands/admin/trace.ts';
 import { userCommands } from './commands/admin/user.ts';
 import { xaaCommands } from './commands/admin/xaa.ts';
@@ -59,6 +60,7 @@ export const COMMANDS: Record<string, Command.Class> = adminCommands({
   ...grantCommands,
   ...auditCommands,
   ...traceCommands,
+  'admin:top': Top,
   ...systemCommands,
 });
 

@@ -1,5 +1,6 @@
 /** The same output for people with a terminal: lines of pairs become columns. */
 import stringWidth from 'string-width';
+import { cut } from './cut.ts';
 
 /** A line of `key=value` pairs with the values as `output.ts` wrote them, or undefined when it is no such line. */
 export const readPairs = (line: string): Map<string, string> | undefined => {
@@ -85,18 +86,6 @@ const shrink = (widths: readonly number[], columns: number): number[] => {
     fitted[fitted.indexOf(widest, 1)] = widest - 1;
   }
   return fitted;
-};
-
-const graphemes = new Intl.Segmenter();
-
-const cut = (text: string, width: number): string => {
-  if (stringWidth(text) <= width) return text;
-  let kept = '';
-  for (const { segment } of graphemes.segment(text)) {
-    if (stringWidth(kept) + stringWidth(segment) > width - 1) break;
-    kept += segment;
-  }
-  return `${kept}…`;
 };
 
 const pad = (text: string, width: number): string => text + ' '.repeat(Math.max(0, width - stringWidth(text)));

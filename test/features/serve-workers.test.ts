@@ -20,6 +20,7 @@ const env = {
   STORAGE_DRIVER: 'postgres',
   STORAGE_POSTGRES_DSN: database.dsn,
   SERVER_DRAIN_DELAY: '500ms',
+  SERVER_SHUTDOWN_WAIT: '6s',
   RATE_LIMIT_ENABLED: 'false',
 };
 const server = await startServer({ directory, env, flags: ['--workers', '2'] });

@@ -84,6 +84,13 @@ const hot: Record<string, () => Promise<unknown>> = {
   'a code is stored': () => store.authorizationCodes.insert({ ...code, codeHash: randomBytes(32) }),
   'a code is redeemed': () => store.authorizationCodes.redeem({ ...redemption, issuance }, false),
   'a session is found': () => store.browserSessions.findLive(hash, now),
+  'a session is found with consents': () =>
+    store.browserSessions.findLiveWithConsents({
+      idHash: hash,
+      now,
+      clientId: 'client_x',
+      resourceIds: [undefined, id],
+    }),
   'consents are found': () => store.consentGrants.listActive(id, 'client_x', [undefined, id]),
   'a token is looked up': () => store.issuances.isLive(id),
   'a subject is resolved': () => store.subjectMappings.resolve(id, '00u1'),

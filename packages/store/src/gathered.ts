@@ -5,10 +5,10 @@ import { type GatherWatch, gather } from './gather.ts';
 import { type AssertionRedemption, redeemAssertions } from './runtime/assertions.ts';
 import { findCodes, insertCodes, type NewAuthorizationCode, type Redemption } from './runtime/authorization-codes.ts';
 import { findLiveSessions } from './runtime/browser-sessions.ts';
-import { type ConsentQuestion, listActiveConsents } from './runtime/consent-grants.ts';
 import { areLive, type Issuance, issuances } from './runtime/issuances.ts';
 import { redeemCodes } from './runtime/redeem-many.ts';
 import { findRefreshTokens, type Spending } from './runtime/refresh-tokens.ts';
+import { findSessionsWithConsents, type SessionQuestion } from './runtime/sessions-with-consents.ts';
 import { spendRefreshTokens } from './runtime/spend-many.ts';
 import type { Repositories } from './store.ts';
 
@@ -43,8 +43,8 @@ export const gathered = (db: Queryable, plain: Repositories, watch?: (operation:
   const findSession = share('session_find_live', (asked: readonly { idHash: Buffer; now: Date }[]) =>
     findLiveSessions(db, asked),
   );
-  const listActive = share('consent_list_active', (questions: readonly ConsentQuestion[]) =>
-    listActiveConsents(db, questions),
+  const findSessionWithConsents = share('session_find_with_consents', (questions: readonly SessionQuestion[]) =>
+    findSessionsWithConsents(db, questions),
   );
   const resolveSubject = share('subject_resolve_many', (asked: readonly { idpId: string; subject: string }[]) =>
     resolveSubjects(db, asked),
@@ -85,11 +85,7 @@ export const gathered = (db: Queryable, plain: Repositories, watch?: (operation:
     browserSessions: {
       ...plain.browserSessions,
       findLive: (idHash: Buffer, now: Date) => findSession({ idHash, now }),
-    },
-    consentGrants: {
-      ...plain.consentGrants,
-      listActive: (userId: string, clientId: string, resourceIds: ConsentQuestion['resourceIds']) =>
-        listActive({ userId, clientId, resourceIds }),
+      findLiveWithConsents: findSessionWithConsents,
     },
   };
 };

@@ -45,6 +45,7 @@ export * from './runtime/end-consent.ts';
 export * from './runtime/issuances.ts';
 export * from './runtime/pushed-requests.ts';
 export * from './runtime/refresh-tokens.ts';
+export type { SessionQuestion, SessionWithConsents } from './runtime/sessions-with-consents.ts';
 export type { FurtherTarget, GrantedTarget } from './runtime/targets.ts';
 export * from './runtime/tokens.ts';
 export * from './store.ts';

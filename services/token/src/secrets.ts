@@ -1,11 +1,11 @@
-import { createHash, createHmac, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHmac, hash, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto';
 import { EncryptJWT, jwtDecrypt } from 'jose';
 
 /** 256 random bits, in characters that survive any form encoding. */
 export const randomToken = (): string => randomBytes(32).toString('base64url');
 
 /** How a token or code is kept: random 256-bit values need no slow hash. */
-export const tokenHash = (token: string): Buffer => createHash('sha256').update(token).digest();
+export const tokenHash = (token: string): Buffer => hash('sha256', token, 'buffer');
 
 /** A JWE in compact form with a direct key (RFC 7516 §3.1), to the letter: it goes on into addresses as it came. */
 const compact = /^[A-Za-z0-9_-]+\.\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;

@@ -108,6 +108,12 @@ export const browserSessions = (db: Queryable) => ({
   },
 });
 
+/** The session of `a.hash` with its user, if both are good at `a.now`. */
+export const liveSession = `
+        select s.user_id, s.user_epoch, s.auth_time, s.acr, u.email, u.name
+          from browser_sessions s join users u on u.id = s.user_id and u.epoch = s.user_epoch and u.status = 'active'
+         where s.id_hash = a.hash and s.ended_at is null and s.expires_at > a.now limit 1`;
+
 /** Each session with its user, if both are good at its `now`. */
 export const findLiveSessions = async (
   db: Queryable,
@@ -117,10 +123,7 @@ export const findLiveSessions = async (
     'session_find_live',
     `select a.n::int, found.*
        from unnest($1::bytea[], $2::timestamptz[]) with ordinality as a(hash, now, n)
-      cross join lateral (
-        select s.user_id, s.user_epoch, s.auth_time, s.acr, u.email, u.name
-          from browser_sessions s join users u on u.id = s.user_id and u.epoch = s.user_epoch and u.status = 'active'
-         where s.id_hash = a.hash and s.ended_at is null and s.expires_at > a.now limit 1) as found`,
+      cross join lateral (${liveSession}) as found`,
     columnsOf(
       asked,
       ({ idHash }) => idHash,
@@ -130,7 +133,7 @@ export const findLiveSessions = async (
   return inOrder(rows, asked).map((row) => row && toSession(row));
 };
 
-const toSession = (row: Row): BrowserSession => ({
+export const toSession = (row: Row): BrowserSession => ({
   userId: row.user_id as string,
   userEpoch: row.user_epoch as number,
   email: (row.email as string | null) ?? undefined,

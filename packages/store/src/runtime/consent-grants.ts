@@ -1,6 +1,5 @@
 import type { ClientStatus, RegistrationSource } from '../control/clients.ts';
 import { type Page, type Paged, type Queryable, type Row, uuidOrFirst } from '../db.ts';
-import { columnsOf } from '../gather.ts';
 import { readPage } from '../listing.ts';
 import { isUuid } from '../uuid.ts';
 
@@ -20,7 +19,7 @@ export type ConsentGrant = {
   epoch: number;
 };
 
-const columns =
+export const consentColumns =
   'id, user_id, client_id, resource_id, scopes, created_at, updated_at, revoked_at, redirect_hosts, epoch';
 
 /** What is `held` was given to the client as it is now: not taken back, and not from before it became another. */
@@ -39,7 +38,7 @@ export type HeldConsent = ConsentGrant & {
 export const consentGrants = (db: Queryable) => ({
   async find(id: string): Promise<ConsentGrant | undefined> {
     if (!isUuid(id)) return undefined;
-    const { rows } = await db.query('consent_find', `select ${columns} from consent_grants where id = $1`, [id]);
+    const { rows } = await db.query('consent_find', `select ${consentColumns} from consent_grants where id = $1`, [id]);
     return rows.map(toConsentGrant)[0];
   },
 
@@ -92,7 +91,7 @@ export const consentGrants = (db: Queryable) => ({
                      then array[$8] else '{}' end, null),
               created_at = case when held.revoked_at is null then held.created_at else $7 end,
               updated_at = $7, revoked_at = null
-       returning ${columns}`,
+       returning ${consentColumns}`,
       [
         grant.id,
         grant.userId,
@@ -138,11 +137,21 @@ export const consentGrants = (db: Queryable) => ({
     );
   },
 
-  listActive: async (
+  /** At which of these resources something is held; `undefined` is the authorization server itself. */
+  async listActive(
     userId: string,
     clientId: string,
     resourceIds: readonly (string | undefined)[],
-  ): Promise<ConsentGrant[]> => (await listActiveConsents(db, [{ userId, clientId, resourceIds }]))[0] ?? [],
+  ): Promise<ConsentGrant[]> {
+    const { rows } = await db.query(
+      'consent_list_active',
+      `select ${consentColumns} from consent_grants
+        where user_id = $1 and client_id = $2 and revoked_at is null
+          and (resource_id = any($3::uuid[]) or (resource_id is null and $4::boolean))`,
+      [userId, clientId, resourceIds.filter((id) => id !== undefined), resourceIds.includes(undefined)],
+    );
+    return rows.map(toConsentGrant);
+  },
 
   /**
    * Locks what is held at several resources before all of it is written: in the order of the ids, as everybody does. The
@@ -162,7 +171,7 @@ export const consentGrants = (db: Queryable) => ({
     if (!isUuid(userId)) return [];
     const { rows } = await db.query(
       'consent_list_of_user',
-      `select ${columns} from consent_grants where user_id = $1 order by created_at desc, id`,
+      `select ${consentColumns} from consent_grants where user_id = $1 order by created_at desc, id`,
       [userId],
     );
     return rows.map(toConsentGrant);
@@ -175,7 +184,7 @@ export const consentGrants = (db: Queryable) => ({
       {
         operation: 'consent_page_of_user',
         table: 'consent_grants',
-        columns,
+        columns: consentColumns,
         filter: ({ require, value }) => require(`user_id = ${value(uuidOrFirst(userId))}`),
         order: 'id desc',
         behind: (position, { value }) => `id < ${value(uuidOrFirst(position))}`,
@@ -189,7 +198,7 @@ export const consentGrants = (db: Queryable) => ({
   async listHeldOfUser(userId: string, now: Date, limit: number): Promise<HeldConsent[]> {
     const { rows } = await db.query(
       'consent_list_held_of_user',
-      `select ${columns.replaceAll(/\w+/g, 'g.$&')}, c.client_name, c.registration_source, c.status as client_status,
+      `select ${consentColumns.replaceAll(/\w+/g, 'g.$&')}, c.client_name, c.registration_source, c.status as client_status,
               r.slug, r.uri, r.display_name, used.at as last_used_at
          from (select * from consent_grants where user_id = $1 and revoked_at is null
                 order by updated_at desc, id limit $3) g
@@ -285,46 +294,14 @@ export const consentGrants = (db: Queryable) => ({
     const { rows } = await db.query(
       'consent_revoke',
       `update consent_grants set revoked_at = $2, updated_at = $2, epoch = epoch + 1 where id = $1 and revoked_at is null
-       returning ${columns}`,
+       returning ${consentColumns}`,
       [id, now],
     );
     return rows.map(toConsentGrant)[0];
   },
 });
 
-/** At which resources something is held of a user by a client; `undefined` is the authorization server itself. */
-export type ConsentQuestion = { userId: string; clientId: string; resourceIds: readonly (string | undefined)[] };
-
-/** What is held, for each question. */
-export const listActiveConsents = async (
-  db: Queryable,
-  questions: readonly ConsentQuestion[],
-): Promise<ConsentGrant[][]> => {
-  const places = questions.flatMap(({ userId, clientId, resourceIds }, at) =>
-    resourceIds.map((resourceId) => ({ at, userId, clientId, resourceId })),
-  );
-  const { rows } = await db.query(
-    'consent_list_active',
-    `select a.at, found.*
-       from unnest($1::integer[], $2::uuid[], $3::text[], $4::uuid[]) as a(at, user_id, client_id, resource_id)
-      cross join lateral (
-        select ${columns.replaceAll(/\w+/g, 'g.$&')} from consent_grants g
-         where g.user_id = a.user_id and g.client_id = a.client_id and g.revoked_at is null
-           and (g.resource_id = a.resource_id or (g.resource_id is null and a.resource_id is null)) limit 1) as found`,
-    columnsOf(
-      places,
-      ({ at }) => at,
-      ({ userId }) => userId,
-      ({ clientId }) => clientId,
-      ({ resourceId }) => resourceId,
-    ),
-  );
-  const held = questions.map((): ConsentGrant[] => []);
-  for (const row of rows) held[row.at as number]?.push(toConsentGrant(row));
-  return held;
-};
-
-const toConsentGrant = (row: Row): ConsentGrant => ({
+export const toConsentGrant = (row: Row): ConsentGrant => ({
   id: row.id as string,
   userId: row.user_id as string,
   clientId: row.client_id as string,

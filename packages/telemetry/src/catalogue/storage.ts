@@ -25,12 +25,12 @@ export const gatheredStatements = [
   'code_find',
   'code_insert_many',
   'code_redeem_many',
-  'consent_list_active',
   'issuance_insert_many',
   'issuance_is_live',
   'refresh_find',
   'refresh_spend_many',
   'session_find_live',
+  'session_find_with_consents',
   'subject_resolve_many',
 ] as const;
 export type GatheredStatement = (typeof gatheredStatements)[number];

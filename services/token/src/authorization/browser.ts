@@ -1,5 +1,5 @@
 import type { Config } from '@authserver/config';
-import type { BrowserSession, Store } from '@authserver/store';
+import type { BrowserSession, SessionQuestion, SessionWithConsents, Store } from '@authserver/store';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { hostCookie } from '../cookies.ts';
 import { randomToken, type Secrets, tokenHash } from '../secrets.ts';
@@ -12,6 +12,11 @@ export type SignedIn = BrowserSession & { csrfToken: string; sessionHash: Buffer
 export type Browser = {
   /** The person signed in at this browser, if any; one read. */
   signedIn(request: FastifyRequest): Promise<SignedIn | undefined>;
+  /** The same, with what they allow a client at some resources; still one read. */
+  signedInWithConsents(
+    request: FastifyRequest,
+    asked: Pick<SessionQuestion, 'clientId' | 'resourceIds'>,
+  ): Promise<(SignedIn & Pick<SessionWithConsents, 'consents'>) | undefined>;
   /**
    * Starts a session with a new random id; whatever id the browser had before ends, so none can be planted.
    * False when the user was ended (disabled, new password) since `epoch` was read.
@@ -39,13 +44,29 @@ export const createBrowser = (deps: { store: Store; secrets: Secrets; clock: Clo
     return nonce && /^[A-Za-z0-9_-]{43}$/.test(nonce) ? nonce : undefined;
   };
 
+  const toSignedIn = <Found extends BrowserSession>(id: string, sessionHash: Buffer, found: Found) => ({
+    ...found,
+    sessionHash,
+    get csrfToken() {
+      return secrets.csrfToken(`session ${id}`); // most requests show no form
+    },
+  });
+
   return {
     async signedIn(request) {
       const id = sessionIdOf(request);
       if (!id) return undefined;
-      const sessionHash = tokenHash(id);
-      const found = await store.browserSessions.findLive(sessionHash, clock.now());
-      return found && { ...found, sessionHash, csrfToken: secrets.csrfToken(`session ${id}`) };
+      const idHash = tokenHash(id);
+      const found = await store.browserSessions.findLive(idHash, clock.now());
+      return found && toSignedIn(id, idHash, found);
+    },
+
+    async signedInWithConsents(request, { clientId, resourceIds }) {
+      const id = sessionIdOf(request);
+      if (!id) return undefined;
+      const question = { idHash: tokenHash(id), now: clock.now(), clientId, resourceIds };
+      const found = await store.browserSessions.findLiveWithConsents(question);
+      return found && toSignedIn(id, question.idHash, found);
     },
 
     async signIn(request, reply, user) {

@@ -29,12 +29,11 @@ export const placesOf = ({ resources, scopes }: Pick<AuthorizationRequest, 'reso
         scopes: scopes.filter((scope) => resource.scopes.some(({ name }) => name === scope)),
       }));
 
-/** What the person has allowed the client before, wherever the request wants something. */
-export const heldConsents = (
-  { consentGrants }: Pick<Repositories, 'consentGrants'>,
-  asked: Pick<ConsentRequest, 'client' | 'resources' | 'scopes'>,
-  userId: string,
-): Promise<ConsentGrant[]> => consentGrants.listActive(userId, asked.client.clientId, resourceIdsOf(placesOf(asked)));
+/** What to look up of what the person has allowed the client before: wherever the request wants something. */
+export const consentQuestion = (asked: Pick<ConsentRequest, 'client' | 'resources' | 'scopes'>) => ({
+  clientId: asked.client.clientId,
+  resourceIds: resourceIdsOf(placesOf(asked)),
+});
 
 /**
  * The targets of a code that may be issued without asking again, when what the user allowed before covers everything.

@@ -6,7 +6,7 @@ import type { ResourceCatalog } from '../lookups.ts';
 import { resourceName } from '../views/consent.ts';
 import type { ConsentScope } from '../views/consent-scopes.ts';
 import { messagePage } from '../views/message.ts';
-import { type ConsentRequest, heldConsents, isToSameClient, type Place, placesOf } from './consents.ts';
+import { type ConsentRequest, consentQuestion, isToSameClient, type Place, placesOf } from './consents.ts';
 import { sendPage } from './pages.ts';
 
 /** The answer to the question whether a client may act for a person, as its form posts it. */
@@ -26,7 +26,8 @@ export type QuestionDeps = {
 /** What the question shows of a request: who asks, for what and where, and what of it the person has allowed before. */
 export const questionOf = async (asked: ConsentRequest, userId: string, deps: QuestionDeps) => {
   const { client, resources } = asked;
-  const held = await heldConsents(deps.store, asked, userId);
+  const { clientId, resourceIds } = consentQuestion(asked);
+  const held = await deps.store.consentGrants.listActive(userId, clientId, resourceIds);
   return {
     client: {
       name: client.clientName,

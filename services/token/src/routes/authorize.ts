@@ -8,7 +8,7 @@ import { z } from 'zod';
 import { arrive, reopen } from '../authorization/arrivals.ts';
 import { type Browser, origin, type SignedIn } from '../authorization/browser.ts';
 import type { Codes } from '../authorization/codes.ts';
-import { heldConsents, rememberedTargets, type Targets } from '../authorization/consents.ts';
+import { consentQuestion, rememberedTargets, type Targets } from '../authorization/consents.ts';
 import { seeOther, sendExpired, sendPage } from '../authorization/pages.ts';
 import { continuePath, type PendingRequests, toWaiting } from '../authorization/pending.ts';
 import { isFreshEnough, isStrongEnough } from '../authorization/prompts.ts';
@@ -111,13 +111,13 @@ export const authorizeRoute: FastifyPluginAsyncZod<AuthorizeRouteDeps> = async (
     const refuse = (code: ErrorCode & ('login_required' | 'consent_required'), text: string): never => {
       throw new RefusedRequest(authorization, new OAuthError(code, text, code), authorization.pushed);
     };
-    const user = await deps.browser.signedIn(request);
+    const user = await deps.browser.signedInWithConsents(request, consentQuestion(authorization));
     if (!user || !isFreshEnough(authorization, user, askedAt) || !isStrongEnough(authorization, user)) {
       if (silent) return refuse('login_required', 'The user has to sign in.');
       requireWorthwhile(authorization, user);
       return seeOther(reply, `${basePath}/login?request=${await sealForLogin(authorization, asked, user)}`);
     }
-    const targets = rememberedTargets(authorization, await heldConsents(store, authorization, user.userId));
+    const targets = rememberedTargets(authorization, user.consents);
     if (targets) {
       await deps.keepClient(client, clock.now(), { actorId: user.userId, ...origin(request) });
       return toClient(reply, authorization, user, targets);

@@ -1,5 +1,6 @@
 import { pino } from 'pino';
 import { PinoPretty } from 'pino-pretty';
+import { gatherLines, worthWriting } from './gather-lines.ts';
 import { spanFields } from './spans.ts';
 
 export type Logger = pino.Logger;
@@ -15,13 +16,10 @@ export type LogOptions = {
 };
 
 /**
- * Lines gather until there are enough of them, or for a tenth of a second: a write for each would cost a request more than
- * the line itself, and a slow terminal or pipe never holds one up. What has gathered is written when the process ends,
- * unless it is killed.
- *
- * Where nobody reads, a server must not collect its log until memory is full: beyond `maxLength` lines are lost, and counted.
+ * Where nobody reads, a server must not collect its log until memory is full: beyond so many bytes lines are lost, and
+ * counted.
  */
-const gathering = { minLength: 32 * 1024, maxWrite: 64 * 1024, periodicFlush: 100, maxLength: 8 * 1024 * 1024 };
+const mostUnread = 8 * 1024 * 1024;
 
 type Lines = { write(line: string): unknown };
 
@@ -55,12 +53,19 @@ const withAlso = (lines: Lines = nowhere, also: (line: string) => void): Lines =
 });
 
 const gather = () => {
-  const destination = pino.destination({ fd: 1, sync: false, ...gathering });
-  let lost = 0;
-  destination.on('drop', () => {
-    lost += 1;
+  const destination = pino.destination({
+    fd: 1,
+    sync: false,
+    contentMode: 'buffer',
+    minLength: worthWriting,
+    maxWrite: 2 * worthWriting,
+    maxLength: mostUnread,
   });
-  return Object.assign(destination, {
+  let lost = 0;
+  destination.on('drop', (lines: Buffer) => {
+    lost += lines.toString().split('\n').length - 1;
+  });
+  return Object.assign(gatherLines(destination), {
     tellLost(tell: (lines: number) => void) {
       destination.on('drain', () => {
         if (lost === 0) return;

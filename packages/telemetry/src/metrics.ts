@@ -1,5 +1,6 @@
 import client from 'prom-client';
 import { type Catalogue, catalogue, type MetricSpec } from './catalogue.ts';
+import { createCounter, createHistogram } from './counted.ts';
 import { watchEventLoop } from './event-loop.ts';
 import type { MetricsSnapshot } from './ledger.ts';
 import { toOpenMetrics } from './openmetrics.ts';
@@ -66,21 +67,20 @@ export const createMetrics = (): Metrics => {
 };
 
 const register = (spec: MetricSpec, registry: client.Registry): unknown => {
-  const common = { name: spec.name, help: spec.help, labelNames: Object.keys(spec.labels), registers: [registry] };
-  if (spec.type === 'counter') {
-    const counter = new client.Counter(common);
-    for (const labels of knownLabels(spec)) counter.inc(labels, 0);
-    return counter;
-  }
-  if (spec.type === 'histogram') {
-    const histogram = new client.Histogram({ ...common, buckets: [...(spec.buckets ?? [])] });
-    for (const labels of knownLabels(spec)) histogram.zero(labels);
-    return histogram;
+  const { name, help } = spec;
+  const labelNames = Object.keys(spec.labels);
+  if (spec.type !== 'gauge') {
+    const declaration = { name, help, labelNames };
+    const metric =
+      spec.type === 'counter' ? createCounter(declaration) : createHistogram(declaration, spec.buckets ?? []);
+    for (const labels of knownLabels(spec)) metric.begin(labels);
+    registry.registerMetric(metric as unknown as client.Metric); // it has what a registry reads: the name and the values
+    return metric;
   }
   type Reading = number | readonly { labels: Record<string, string>; value: number }[];
   const readers: (() => Promise<Reading>)[] = [];
   const gauge = new client.Gauge({
-    ...common,
+    ...{ name, help, labelNames, registers: [registry] },
     aggregator: spec.across ?? 'max',
     async collect() {
       for (const read of readers) {

@@ -1,0 +1,85 @@
+import type { MetricObjectWithValues, MetricValueWithName } from 'prom-client';
+import { createSeries, type Labels } from './series.ts';
+
+/**
+ * Counters and histograms in plain numbers. Every request counts in some of them, and prom-client builds and checks a key
+ * of all labels each time; its registry reads these as it reads its own.
+ */
+export type CountedMetric = {
+  name: string;
+  /** From now on there is a series with these labels. */
+  begin(labels: Labels): void;
+  get(): Promise<MetricObjectWithValues<MetricValueWithName<string>>>;
+};
+
+export type Declaration = { name: string; help: string; labelNames: readonly string[] };
+
+const none: Labels = {};
+
+export const createCounter = (declaration: Declaration): CountedMetric & { inc(...args: unknown[]): void } => {
+  const { name, labelNames } = declaration;
+  const series = createSeries(labelNames, () => ({ count: 0 }));
+  const add = (labels: Labels, value = 1): void => {
+    if (!(value >= 0 && Number.isFinite(value))) throw new RangeError(`${name} cannot grow by ${value}`);
+    series.find(labels).count += value;
+  };
+  const plain = (value?: number): void => add(none, value);
+  if (labelNames.length === 0) series.find(none);
+  return {
+    name,
+    begin: series.find,
+    inc: (labelNames.length === 0 ? plain : add) as (...args: unknown[]) => void,
+    get: async () =>
+      snapshotOf(
+        declaration,
+        'counter',
+        series.all.map(({ labels, state }) => ({ labels, value: state.count })),
+      ),
+  };
+};
+
+export const createHistogram = (
+  declaration: Declaration,
+  bounds: readonly number[],
+): CountedMetric & { observe(...args: unknown[]): void } => {
+  const { name, labelNames } = declaration;
+  /** A value counts once, in the first bucket it fits into; the last one has no bound. */
+  const series = createSeries(labelNames, () => ({ buckets: [...bounds, 0].fill(0), sum: 0 }));
+  const add = (labels: Labels, value: number): void => {
+    if (!Number.isFinite(value)) throw new RangeError(`${name} cannot hold ${value}`);
+    const state = series.find(labels);
+    let at = 0;
+    while (at < bounds.length && value > (bounds[at] as number)) at += 1;
+    (state.buckets[at] as number) += 1;
+    state.sum += value;
+  };
+  if (labelNames.length === 0) series.find(none);
+  return {
+    name,
+    begin: series.find,
+    observe: (labelNames.length === 0 ? (value: number) => add(none, value) : add) as (...args: unknown[]) => void,
+    get: async () => snapshotOf(declaration, 'histogram', series.all.flatMap(exposed)),
+  };
+
+  /** Each bucket holds those before it as well (Prometheus text format). */
+  function exposed({ labels, state }: (typeof series.all)[number]): MetricValueWithName<string>[] {
+    let count = 0;
+    const buckets = state.buckets.map((inBucket, at) => {
+      count += inBucket;
+      return { labels: { le: bounds[at] ?? '+Inf', ...labels }, value: count, metricName: `${name}_bucket` };
+    });
+    return [
+      ...buckets,
+      { labels, value: state.sum, metricName: `${name}_sum` },
+      { labels, value: count, metricName: `${name}_count` },
+    ];
+  }
+};
+
+/** Prom-client declares the type as a number and gives it out as a word. Several processes together are their sum. */
+const snapshotOf = (
+  { name, help }: Declaration,
+  type: 'counter' | 'histogram',
+  values: MetricValueWithName<string>[],
+): MetricObjectWithValues<MetricValueWithName<string>> =>
+  ({ name, help, type, values, aggregator: 'sum' }) as unknown as MetricObjectWithValues<MetricValueWithName<string>>;

@@ -1,4 +1,4 @@
-import type { Server } from 'node:http';
+import type { IncomingMessage, Server } from 'node:http';
 import { createRequestLog, type Logger, type Metrics, type Tracing } from '@authserver/telemetry';
 import Fastify, {
   type FastifyBaseLogger,
@@ -11,6 +11,7 @@ import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fas
 import { parseForm } from './form.ts';
 import { clientAddress, trustedProxyCheck } from './proxies.ts';
 import { createRequestIds } from './request-ids.ts';
+import { responsesWith } from './standing-headers.ts';
 import { spanOf, traceRequests } from './trace-requests.ts';
 
 export type HttpServer = FastifyInstance<
@@ -25,6 +26,8 @@ export type HttpServerOptions = {
   logger: Logger;
   metrics: Metrics;
   tracing?: Tracing | undefined;
+  /** On every answer, unless it says something else itself. */
+  headers?: Readonly<Record<string, string>>;
   /** CIDR list whose `X-Forwarded-*` we believe; empty means nobody. */
   trustedProxies: readonly string[];
   readTimeoutMs: number;
@@ -70,6 +73,7 @@ export const createHttpServer = (options: HttpServerOptions): HttpServer => {
       headersTimeout:
         options.readTimeoutMs === 0 ? headersTimeoutMs : Math.min(headersTimeoutMs, options.readTimeoutMs),
       connectionsCheckingInterval: timeoutCheckMs,
+      ServerResponse: responsesWith(options.headers ?? {}),
     },
     connectionTimeout: options.writeTimeoutMs,
     keepAliveTimeout: options.idleTimeoutMs,
@@ -108,20 +112,13 @@ export const createHttpServer = (options: HttpServerOptions): HttpServer => {
       done();
     });
 
+  const isAmbiguous = ambiguityCheck();
   app.addHook('onRequest', (request, reply, done) => {
+    const ambiguous = isAmbiguous(request.raw);
     reply.header('x-request-id', request.id);
-    if (draining()) reply.header('connection', 'close');
-    done(request.headers['content-encoding'] === undefined ? undefined : new UnreadableEncoding());
-  });
-
-  // Not the connection ends here but all that was sent on it: Node has read on, and might have read another request.
-  const ambiguous = new WeakSet<object>();
-  app.addHook('onRequest', ({ raw }, reply, done) => {
-    if (raw.httpVersionMajor === 1 && raw.httpVersionMinor === 0 && raw.headers['transfer-encoding'] !== undefined)
-      ambiguous.add(raw.socket);
-    if (!ambiguous.has(raw.socket)) return done();
-    reply.header('connection', 'close');
-    done(new AmbiguousFraming());
+    if (ambiguous || draining()) reply.header('connection', 'close');
+    if (ambiguous) done(new AmbiguousFraming());
+    else done(request.headers['content-encoding'] === undefined ? undefined : new UnreadableEncoding());
   });
 
   app.addHook('onResponse', (request, reply, done) => {
@@ -130,8 +127,9 @@ export const createHttpServer = (options: HttpServerOptions): HttpServer => {
       path: request.is404 ? 'unmatched' : (request.routeOptions.url ?? 'unmatched'),
       status: String(reply.statusCode),
     };
+    const durationMs = reply.elapsedTime;
     options.metrics.httpRequests.inc(labels);
-    options.metrics.httpDuration.observe(labels, reply.elapsedTime / 1000);
+    options.metrics.httpDuration.observe(labels, durationMs / 1000);
     const span = spanOf(request);
     logRequest({
       level: reply.statusCode >= 500 ? 'error' : reply.statusCode >= 400 ? 'warn' : 'info',
@@ -139,7 +137,7 @@ export const createHttpServer = (options: HttpServerOptions): HttpServer => {
       method: request.method,
       path: pathOf(request.url),
       status: reply.statusCode,
-      durationMs: reply.elapsedTime,
+      durationMs,
       address: request.ip,
       bytes: lengthOf(reply.getHeader('content-length')),
       userAgent: request.headers['user-agent'],
@@ -171,6 +169,16 @@ class AmbiguousFraming extends Error {
   readonly statusCode = 400;
 }
 
+/** Not the connection ends there but all that was sent on it: Node has read on, and might have read another request. */
+const ambiguityCheck = (): ((request: IncomingMessage) => boolean) => {
+  const ambiguous = new WeakSet<object>();
+  return ({ httpVersionMajor, httpVersionMinor, headers, socket }) => {
+    if (httpVersionMajor === 1 && httpVersionMinor === 0 && headers['transfer-encoding'] !== undefined)
+      ambiguous.add(socket);
+    return ambiguous.has(socket);
+  };
+};
+
 /** The public path as the router knows it: without the issuer's own path, and an alias by its proper name. */
 const toRoute =
   ({ basePath = '', aliases = {} }: Pick<HttpServerOptions, 'basePath' | 'aliases'>) =>
@@ -188,4 +196,7 @@ const stripBasePath = (basePath: string, url: string): string => {
 };
 
 /** The path without the query, which may hold a code or worse. */
-const pathOf = (url: string): string => url.split('?', 1)[0] ?? '';
+const pathOf = (url: string): string => {
+  const query = url.indexOf('?');
+  return query < 0 ? url : url.slice(0, query);
+};

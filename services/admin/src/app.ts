@@ -19,14 +19,12 @@ export const createAdminApp = async (plane: AdminPlane): Promise<HttpServer> => 
     logger: plane.logger,
     metrics: plane.metrics,
     tracing: plane.tracing,
+    headers: securityHeaders,
     trustedProxies: config.server.trusted_proxies,
     readTimeoutMs: config.server.read_timeout * 1000,
     writeTimeoutMs: config.server.write_timeout * 1000,
     idleTimeoutMs: config.server.idle_timeout * 1000,
     draining: plane.draining,
-  });
-  app.addHook('onRequest', async (_request, reply) => {
-    reply.headers(securityHeaders);
   });
   app.setErrorHandler((error: FastifyError, request, reply) =>
     sendProblem(request, reply, unreadableCodes.includes(error.code) ? unreadable() : error),

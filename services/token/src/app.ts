@@ -56,6 +56,7 @@ export const createTokenApp = async (plane: TokenPlane): Promise<HttpServer> => 
     logger: plane.logger,
     metrics: plane.metrics,
     tracing: plane.tracing,
+    headers: securityHeaders(config.session.secure),
     trustedProxies: config.server.trusted_proxies,
     readTimeoutMs: config.server.read_timeout * 1000,
     writeTimeoutMs: config.server.write_timeout * 1000,
@@ -64,12 +65,6 @@ export const createTokenApp = async (plane: TokenPlane): Promise<HttpServer> => 
     basePath: plane.basePath,
     ...(config.oauth.fallback_paths ? { aliases: fallbackPaths } : {}),
   });
-  const headers = securityHeaders(config.session.secure);
-  app.addHook('onRequest', (_request, reply, done) => {
-    reply.headers(headers);
-    done();
-  });
-
   recordConnections(app, plane.recorder, plane.clock);
 
   // What programs call: JSON, open to any origin, no cookies.
@@ -118,8 +113,7 @@ export const createTokenApp = async (plane: TokenPlane): Promise<HttpServer> => 
   });
 
   healthRoutes(app, { readiness: plane.readiness, details: false });
-  // A path that cannot be decoded comes here without passing a hook, so the headers are set again.
-  app.setErrorHandler((error, request, reply) => refuse(plane, request, reply.headers(headers), error));
+  app.setErrorHandler((error, request, reply) => refuse(plane, request, reply, error));
   app.setNotFoundHandler({ preHandler: plane.limits.requests }, (request, reply) => {
     if (request.headers.accept?.includes('text/html') && !/^\/(oauth|\.well-known)\//.test(request.url))
       return sendPage(

@@ -7,6 +7,8 @@
 export type Cache<V> = {
   /** The cached value, or a fresh one. Absence is not cached: what is created a moment later must be found. */
   get(key: string): Promise<V | undefined>;
+  /** The cached value alone, at once. */
+  peek(key: string): V | undefined;
   drop(key: string): void;
   clear(): void;
 };
@@ -34,10 +36,16 @@ export const createCache = <V>(options: {
     return value;
   };
 
+  const peek = (key: string): V | undefined => {
+    const entry = entries.get(key);
+    return entry && entry.until > performance.now() ? entry.value : undefined;
+  };
+
   return {
+    peek,
     async get(key) {
-      const entry = entries.get(key);
-      if (entry && entry.until > performance.now()) return entry.value;
+      const held = peek(key);
+      if (held !== undefined) return held;
       entries.delete(key);
       const pending = loading.get(key);
       if (pending) return pending;
@@ -60,8 +68,11 @@ export const createCache = <V>(options: {
   };
 };
 
-/** One value that is read as a whole. `stale()` is the last one known, for answers that must survive the database. */
-export type Snapshot<V> = { get(): Promise<V>; stale(): Promise<V>; clear(): void };
+/**
+ * One value that is read as a whole. `peek()` is what is held of it, and nothing where it must be read; `stale()` the last
+ * one known, for answers that must survive the database.
+ */
+export type Snapshot<V> = { get(): Promise<V>; peek(): V | undefined; stale(): Promise<V>; clear(): void };
 
 export const createSnapshot = <V extends object>(load: () => Promise<V>, ttlMs: number): Snapshot<V> => {
   let last: V | undefined;
@@ -76,6 +87,7 @@ export const createSnapshot = <V extends object>(load: () => Promise<V>, ttlMs: 
   const get = async (): Promise<V> => (await cache.get('')) as V;
   return {
     get,
+    peek: () => cache.peek(''),
     stale: () =>
       get().catch((error: unknown) => {
         if (last) return last;

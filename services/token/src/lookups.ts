@@ -30,6 +30,8 @@ export type Lookups = {
   newerTrust(): Promise<ReadonlyMap<string, Trust>>;
   /** As above, but the last known answer when the database is away: for metadata, which must keep answering. */
   lastKnown: { resources(): Promise<ResourceCatalog>; dcrMode(): Promise<DcrMode> };
+  /** What is in memory of these two, at once; nothing when one of them has to be read. */
+  held(): { resources: ResourceCatalog; dcrMode: DcrMode } | undefined;
 };
 
 /** What every request needs and an operator rarely changes, in memory. What may not be late is not here. */
@@ -77,6 +79,10 @@ export const createLookups = (store: Store, config: Config, feed: ChangeFeed): L
       return trust.get();
     },
     lastKnown: { resources: () => resources.stale(), dcrMode: async () => (await dcr.stale()).mode },
+    held() {
+      const [catalog, setting] = [resources.peek(), dcr.peek()];
+      return catalog && setting && { resources: catalog, dcrMode: setting.mode };
+    },
   };
 };
 

@@ -4,7 +4,7 @@ import type { DcrMode } from '@authserver/store';
 import type { FastifyPluginAsync, FastifyReply } from 'fastify';
 import { supportedAcrs, supportedPrompts } from '../authorization/prompts.ts';
 import { responseModes } from '../authorization/response-mode.ts';
-import type { Lookups } from '../lookups.ts';
+import type { Lookups, ResourceCatalog } from '../lookups.ts';
 import { oncePer } from './once-per.ts';
 
 export type ServerMetadataRouteDeps = {
@@ -43,12 +43,20 @@ export const serverMetadataRoute: FastifyPluginAsync<ServerMetadataRouteDeps> = 
       }),
     ),
   );
-  const document = async (reply: FastifyReply) => {
-    const [mode, { scopes }] = await Promise.all([
-      deps.lookups.lastKnown.dcrMode().catch(() => 'admin_only' as const),
-      deps.lookups.lastKnown.resources().catch(() => noResources),
+  const send = (reply: FastifyReply, mode: DcrMode, { scopes }: Pick<ResourceCatalog, 'scopes'>): void => {
+    reply.headers(headers).send(write(mode, scopes, deps.keyring.current().alg));
+  };
+  const document = (reply: FastifyReply): Promise<void> | void => {
+    const held = deps.lookups.held();
+    return held ? send(reply, held.dcrMode, held.resources) : documentOfLastKnown(reply);
+  };
+  const documentOfLastKnown = async (reply: FastifyReply): Promise<void> => {
+    const { lastKnown } = deps.lookups;
+    const [mode, catalog] = await Promise.all([
+      lastKnown.dcrMode().catch(() => 'admin_only' as const),
+      lastKnown.resources().catch(() => noResources),
     ]);
-    return reply.headers(headers).send(write(mode, scopes, deps.keyring.current().alg));
+    send(reply, mode, catalog);
   };
   for (const suffix of ['oauth-authorization-server', 'openid-configuration']) {
     app.get(`/.well-known/${suffix}`, (_request, reply) => document(reply));

@@ -1,7 +1,7 @@
 import { referenceOf } from '@authserver/http';
 import type { GrantType } from '@authserver/oauth';
 import { type ConnectionEvent, uuidv7 } from '@authserver/store';
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import type { FastifyInstance, FastifyReply, FastifyRequest, onResponseHookHandler } from 'fastify';
 import type { Clock } from '../time.ts';
 import { askedFor, keep } from './asked.ts';
 import { factsOf } from './facts.ts';
@@ -34,11 +34,15 @@ export const recordConnections = (
   recorder: FlightRecorder,
   clock: Clock,
 ): void => {
-  app.addHook('onResponse', (request, reply, done) => {
-    const step = stepOf(request.routeOptions.url ?? '');
-    if (step !== undefined && isWorthKeeping(step, request, reply))
-      recorder.record(request.ip, () => toEvent(step, request, reply, clock.now()));
-    done();
+  app.addHook('onRoute', (route) => {
+    const step = stepOf(route.url);
+    if (step === undefined) return;
+    const record: onResponseHookHandler = (request, reply, done) => {
+      if (isWorthKeeping(step, request, reply))
+        recorder.record(request.ip, () => toEvent(step, request, reply, clock.now()));
+      done();
+    };
+    route.onResponse = [...[route.onResponse ?? []].flat(), record];
   });
 };
 

@@ -44,6 +44,18 @@ const dribble = async (socket: Socket, text: string, everyMs = 500) => {
 const head = (headers: string, path = '/oauth/token') =>
   `POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: ${form}\r\n${headers}\r\n\r\n`;
 
+test('who sends a type and no body has sent an empty one, and is answered at once', async () => {
+  const types = { '/oauth/token': form, '/oauth/register': 'application/json', '/login': form, '/nowhere': form };
+  for (const [path, type] of Object.entries(types)) {
+    const { socket, ended } = await open(impatient);
+    socket.write(`POST ${path} HTTP/1.1\r\nHost: localhost\r\nContent-Type: ${type}\r\nConnection: close\r\n\r\n`);
+    const { text, seconds } = await ended;
+    assert.match(text, /^HTTP\/1\.1 4\d\d /, path);
+    assert.doesNotMatch(text, /^HTTP\/1\.1 408/, path);
+    assert.ok(seconds < 1.5, `${path}: ${seconds} s`);
+  }
+});
+
 describe('slow clients', { concurrency: true }, () => {
   test('headers that dribble in are waited for no longer than fifteen seconds, whatever read_timeout is [threat L02]', async () => {
     const { socket, ended } = await open(server);

@@ -8,6 +8,7 @@ import Fastify, {
   type RawRequestDefaultExpression,
 } from 'fastify';
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
+import { readEmptyBodies, withoutEmptyBodies } from './empty-bodies.ts';
 import { parseForm } from './form.ts';
 import { clientAddress, trustedProxyCheck } from './proxies.ts';
 import { createRequestIds } from './request-ids.ts';
@@ -73,6 +74,7 @@ export const createHttpServer = (options: HttpServerOptions): HttpServer => {
       headersTimeout:
         options.readTimeoutMs === 0 ? headersTimeoutMs : Math.min(headersTimeoutMs, options.readTimeoutMs),
       connectionsCheckingInterval: timeoutCheckMs,
+      ...withoutEmptyBodies,
       ServerResponse: responsesWith(options.headers ?? {}),
     },
     connectionTimeout: options.writeTimeoutMs,
@@ -96,6 +98,8 @@ export const createHttpServer = (options: HttpServerOptions): HttpServer => {
     { parseAs: 'string', bodyLimit: formBodyLimit },
     (_request, body, done) => done(null, parseForm(body as string)),
   );
+
+  readEmptyBodies(app);
 
   if (options.tracing) traceRequests(app, options.tracing, isTrustedProxy);
 

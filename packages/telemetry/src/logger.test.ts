@@ -41,7 +41,7 @@ test('what has gathered is written when the process ends, however it does', asyn
     const script = `
       import { createLogger } from '${new URL('logger.ts', import.meta.url).href}';
       const logger = createLogger({ level: 'info', format: 'json', stdout: true });
-      for (let n = 0; n < 200; n += 1) logger.info({ n, text: 'x'.repeat(60) }, 'line');
+      for (let n = 0; n < 200; n += 1) logger.info({ n, text: n === 50 ? '€'.repeat(40_000) : 'xé€'.repeat(20) }, 'line');
       ${end}`;
     const child = spawn(process.execPath, ['--input-type=module', '-e', script], {
       stdio: ['ignore', 'pipe', 'ignore'],

@@ -17,6 +17,8 @@ export const exceptions: Readonly<Record<string, string>> = {
   'R7591-17':
     'We add refresh_token where grant types are left out and say so in the answer, because MCP clients leave them out and refresh all the same.',
   'R8414-11': 'Feature not offered: the metadata is not signed.',
+  'R8693-12':
+    'Feature not offered: our tokens carry no may_act. Who may act is on the lists of the target, where an operator can change it while tokens live.',
   'R9068-06': 'Cannot occur: there is one default resource at most.',
   'R9068-12': 'Feature not offered: tokens carry neither groups nor roles nor entitlements.',
   'R9126-07': 'Superseded: rfc7523bis narrows the audience to our issuer, at this endpoint too (R7523-22).',

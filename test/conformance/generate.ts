@@ -33,7 +33,7 @@ The sentences are ours and short; the linked documents are what counts. \`npm te
 \`m\` mandatory once the feature is offered, \`S\` recommended, \`-\` not mentioned. Every row with \`M\` or \`m\` has a test
 or a reason; a test of the test suite sees to that. The other rows are optional for MCP, also where their own document says
 MUST. "Not claimed" is one of these that no test speaks of. A number that is missing belongs to a row about a party or a
-feature that this server is not or does not have: clients, resource servers, token exchange.
+feature that this server is not or does not have: clients, resource servers.
 
 The conformance suite of the MCP project is run by hand, because it comes from the registry:
 \`node --test test/conformance/mcp-suite.ts\`. Its scenarios for authorization servers pass.`;

@@ -125,13 +125,18 @@ export const threatGroups: readonly ThreatGroup[] = [
     H14 cookies, and what a logout leaves`,
   ),
   group(
-    'Introspection, revocation, assertions',
+    'Introspection, revocation, exchange, assertions',
     `
     I01 asking about tokens of others
     I02 a dead token called active
     I03 introspection as an oracle
     I04 revoking tokens of others
     I05 a revocation that could not be stored
+    I06 exchange: more scope than before
+    I07 exchange: another audience
+    I08 exchange: the token of somebody else
+    I09 exchange: a dead or foreign token
+    I11 exchange: chains and crowds without end
     I13 assertions of identity providers misused
     I14 client assertions misused`,
   ),

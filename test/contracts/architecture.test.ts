@@ -63,6 +63,7 @@ const everyPackage = [
   'boot',
   'encryption',
   'vault',
+  'exchange',
 ];
 const mayImport: Record<string, readonly string[]> = {
   oauth: [],
@@ -74,6 +75,7 @@ const mayImport: Record<string, readonly string[]> = {
   replay: ['oauth', 'telemetry'],
   vault: ['outbound'], // its limiter
   encryption: ['vault'],
+  exchange: ['oauth', 'store'],
   keys: ['oauth', 'telemetry', 'vault'],
   http: ['oauth', 'telemetry'],
   idp: ['oauth', 'outbound', 'telemetry'],

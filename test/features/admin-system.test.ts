@@ -95,7 +95,12 @@ test('config names what is here, member by member, and what this release has not
   assert.equal(shown.dpop.nonce_ttl, 60);
   assert.equal(shown.rate_limit.requests_per_second, 100_000);
   assert.equal(shown.oauth.default_client_scope, 'tools/read');
-  assert.deepEqual(shown.token_exchange, { enabled: false });
+  assert.deepEqual(shown.token_exchange, {
+    enabled: true,
+    allow_self_exchange: false,
+    max_chain_depth: 5,
+    token_expiry: 3600,
+  });
   assert.deepEqual(shown.oidc, { enabled: false });
   const { enabled, grant, subject_mode, max_assertion_age } = shown.xaa;
   assert.deepEqual([enabled, grant, subject_mode, max_assertion_age], [true, true, 'auto_map', 300]);

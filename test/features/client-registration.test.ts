@@ -124,9 +124,13 @@ const refused: Record<string, [code: string, change: Record<string, unknown>]> =
     { redirect_uris: [`https://a.example/${'x'.repeat(1984)}`] },
   ],
   'an unknown grant type': ['invalid_client_metadata', { grant_types: ['password'] }],
-  'a grant type of a later release': [
+  'token exchange of a public client': [
     'invalid_client_metadata',
-    { grant_types: ['urn:ietf:params:oauth:grant-type:token-exchange'] },
+    {
+      grant_types: ['urn:ietf:params:oauth:grant-type:token-exchange'],
+      response_types: undefined,
+      token_endpoint_auth_method: 'none',
+    },
   ],
   'no grant type': ['invalid_client_metadata', { grant_types: [] }],
   'client_credentials of a public client': [
@@ -178,7 +182,7 @@ test('a member of the wrong type is told once, and a grant with what there is in
   assert.equal(await told({ grant_types: 'authorization_code' }), 'grant_types: must be an array of strings');
   assert.equal(
     await told({ grant_types: ['password'] }),
-    'grant_types.0: password is not offered here; offered are authorization_code, refresh_token, client_credentials, urn:ietf:params:oauth:grant-type:device_code, urn:ietf:params:oauth:grant-type:jwt-bearer',
+    'grant_types.0: password is not offered here; offered are authorization_code, refresh_token, client_credentials, urn:ietf:params:oauth:grant-type:token-exchange, urn:ietf:params:oauth:grant-type:device_code, urn:ietf:params:oauth:grant-type:jwt-bearer',
   );
 });
 

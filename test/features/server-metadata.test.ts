@@ -35,6 +35,7 @@ test('the document says what this server can do, and leaves out what is empty (R
       'authorization_code',
       'refresh_token',
       'client_credentials',
+      'urn:ietf:params:oauth:grant-type:token-exchange',
       'urn:ietf:params:oauth:grant-type:device_code',
       'urn:ietf:params:oauth:grant-type:jwt-bearer',
     ],
@@ -55,6 +56,7 @@ test('the document says what this server can do, and leaves out what is empty (R
     code_challenge_methods_supported: ['S256'],
     dpop_signing_alg_values_supported: ['ES256', 'ES384', 'RS256', 'PS256', 'EdDSA', 'Ed25519'],
     resource_indicators_supported: true,
+    authplane_agent_identity_supported: true,
     authorization_response_iss_parameter_supported: true,
   });
 });
@@ -77,6 +79,7 @@ test('what is switched off is not offered (RFC 8414 §2)', async () => {
       DCR_MODE: 'admin_only',
       CLIENT_CREDENTIALS_ENABLED: 'false',
       DEVICE_ENABLED: 'false',
+      TOKEN_EXCHANGE_ENABLED: 'false',
       XAA_ENABLED: 'false',
       CIMD_ENABLED: 'false',
     },
@@ -88,6 +91,7 @@ test('what is switched off is not offered (RFC 8414 §2)', async () => {
     'device_authorization_endpoint',
     'client_id_metadata_document_supported',
     'authorization_grant_profiles_supported',
+    'authplane_agent_identity_supported',
   ])
     assert.ok(!(member in document), member);
 });

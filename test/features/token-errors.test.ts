@@ -36,10 +36,10 @@ const rows: [name: string, send: 'public' | 'code only' | 'machine', form: Form,
   ['an unknown grant_type', 'public', { grant_type: 'password' }, 'unsupported_grant_type'],
   ['a grant_type in upper case', 'public', { grant_type: 'REFRESH_TOKEN' }, 'unsupported_grant_type'],
   [
-    'a grant type of a later release',
+    'token exchange by a client that is not registered for it',
     'machine',
     { grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange' },
-    'unsupported_grant_type',
+    'unauthorized_client',
   ],
   [
     'a grant the client is not registered for',

@@ -169,6 +169,7 @@ export class AuthServer {
       uri?: string;
       scopes?: (string | Partial<ResourceScope>)[];
       runtimeClients?: string[];
+      exchangeClients?: string[];
     } = {},
   ): Promise<TestResource> {
     const slug = options.slug ?? `mcp-${randomBytes(4).toString('hex')}`;
@@ -191,13 +192,20 @@ export class AuthServer {
         displayName: slug,
         scopes,
         policy: {
-          exchange: { allowed_client_ids: [] },
+          exchange: { allowed_client_ids: options.exchangeClients ?? [] },
           runtime: { client_ids: options.runtimeClients ?? [] },
           connect: { allowed_return_urls: [] },
         },
       }),
     );
     return { id, slug, uri };
+  }
+
+  /** What an operator lets a token for one resource become at another. */
+  async link(source: TestResource, target: TestResource, scopeMap: Record<string, string[]>): Promise<void> {
+    await this.change('fronting_link', `${source.slug}/${target.slug}`, (tx) =>
+      tx.frontingLinks.insert({ sourceId: source.id, targetId: target.id, scopeMap, createdBy: 'admin' }),
+    );
   }
 
   /** A registered client, and the app that uses it. Public unless an authentication method is named. */
@@ -211,6 +219,7 @@ export class AuthServer {
       source?: 'admin' | 'dcr';
       requirePushed?: boolean;
       refreshTokenPolicy?: RefreshTokenPolicy;
+      agent?: boolean;
     } = {},
   ): Promise<TestApp> {
     const authMethod = options.authMethod ?? 'none';
@@ -229,7 +238,7 @@ export class AuthServer {
         ceiling: options.ceiling ?? [],
         registrationSource: options.source ?? 'admin',
         cimdUrl: undefined,
-        agent: false,
+        agent: options.agent ?? false,
         agentDescription: '',
         requirePushedAuthorizationRequests: options.requirePushed ?? false,
         refreshTokenPolicy: options.refreshTokenPolicy ?? 'registered',

@@ -154,6 +154,22 @@ export class TestApp {
     return this.post('/oauth/token', form, pod, headers);
   }
 
+  /** RFC 8693; the token is one of ours. */
+  exchange(
+    subjectToken: string,
+    overrides: Form = {},
+    pod = 0,
+    headers: RequestHeaders = {},
+  ): Promise<Answer<Tokens & { issued_token_type: string }>> {
+    const form = {
+      grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+      subject_token: subjectToken,
+      subject_token_type: 'urn:ietf:params:oauth:token-type:access_token',
+      ...overrides,
+    };
+    return this.token(form, pod, headers) as Promise<Answer<Tokens & { issued_token_type: string }>>;
+  }
+
   introspect(token: string, pod = 0): Promise<Answer<{ active: boolean } & Record<string, unknown>>> {
     return this.post('/oauth/introspect', { token }, pod) as Promise<Answer<{ active: boolean }>>;
   }

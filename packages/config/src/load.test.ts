@@ -245,12 +245,12 @@ for (const [env, key] of unavailable) {
 
 test('reserved settings in use and deprecated keys are warned about', () => {
   const heard: string[] = [];
-  const env = { AUTHPLANE_TOKEN_EXCHANGE_MAX_CHAIN_DEPTH: '3' };
+  const env = { AUTHPLANE_CONNECT_REDIRECT_BASE_URL: 'https://auth.example.com' };
   const path = file('oidc: { client_secret_env: CONNECTOR_IDP }');
   const { config, warnings } = loadConfig({ path, env, warn: (warning) => heard.push(warning) });
   assert.equal(config.oidc.client_secret_ref, 'CONNECTOR_IDP');
   assert.deepEqual(heard, warnings);
   const text = warnings.join('\n');
   assert.match(text, /oidc.client_secret_env is deprecated/);
-  assert.match(text, /without effect in this release: oidc.client_secret_ref, token_exchange.max_chain_depth/);
+  assert.match(text, /without effect in this release: oidc.client_secret_ref, connect.redirect_base_url/);
 });

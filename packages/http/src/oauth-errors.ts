@@ -54,7 +54,7 @@ export const sendOAuthError = (request: FastifyRequest, reply: FastifyReply, thr
     .code(error.status)
     .headers({ ...error.headers, 'cache-control': 'no-store', pragma: 'no-cache' })
     .type('application/json')
-    .send(JSON.stringify(errorBody(error.code, error.description, error.status)));
+    .send(JSON.stringify({ ...errorBody(error.code, error.description, error.status), ...error.members }));
 };
 
 /** One line with our private reason. An outage is one sentence, a fault of ours comes with its stack. */

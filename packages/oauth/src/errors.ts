@@ -79,12 +79,19 @@ export class OAuthError extends Error {
   readonly reason: DenialReason | undefined;
   /** Headers that must travel with the answer, in lower case. */
   readonly headers: Readonly<Record<string, string>>;
+  /** What the answer has beside the members every error has. */
+  readonly members: Readonly<Record<string, string>>;
 
   constructor(
     code: ErrorCode,
     description: string,
     reason?: DenialReason,
-    options: { status?: number; headers?: Record<string, string>; cause?: unknown } = {},
+    options: {
+      status?: number;
+      headers?: Record<string, string>;
+      members?: Record<string, string>;
+      cause?: unknown;
+    } = {},
   ) {
     super(`${code}: ${description}`, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;
@@ -92,6 +99,7 @@ export class OAuthError extends Error {
     this.description = toErrorText(description);
     this.reason = reason;
     this.headers = options.headers ?? {};
+    this.members = options.members ?? {};
   }
 }
 

@@ -19,9 +19,10 @@ export const machineGrantTypes: readonly GrantType[] = [
   'urn:ietf:params:oauth:grant-type:jwt-bearer',
 ];
 
-/** Grants that are refused to a client without credentials (RFC 6749 §4.4, ID-JAG §8.1). */
+/** Grants that are refused to a client without credentials (RFC 6749 §4.4, RFC 8693 §5, ID-JAG §8.1). */
 export const confidentialGrantTypes: readonly GrantType[] = [
   'client_credentials',
+  'urn:ietf:params:oauth:grant-type:token-exchange',
   'urn:ietf:params:oauth:grant-type:jwt-bearer',
 ];
 

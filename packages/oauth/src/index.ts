@@ -1,3 +1,4 @@
+export * from './actor.ts';
 export * from './client-assertion.ts';
 export * from './client-id-url.ts';
 export * from './client-metadata.ts';
@@ -14,4 +15,5 @@ export * from './resource.ts';
 export * from './scope.ts';
 export * from './self-description.ts';
 export * from './server-metadata.ts';
+export * from './token-types.ts';
 export * from './user-code.ts';

@@ -61,6 +61,9 @@ export const serverMetadata = (issuer: string, enabled: EnabledFeatures): Record
     ...(scopes.length > 0 ? { scopes_supported: scopes } : {}),
     ...(enabled.dpop ? { dpop_signing_alg_values_supported: dpopAlgorithms } : {}), // RFC 9449 §5.1
     resource_indicators_supported: true,
+    ...(enabled.grantTypes.includes('urn:ietf:params:oauth:grant-type:token-exchange')
+      ? { authplane_agent_identity_supported: true } // tokens say which agent acts, and for whom
+      : {}),
     authorization_response_iss_parameter_supported: true,
   };
 };

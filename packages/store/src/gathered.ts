@@ -5,6 +5,7 @@ import { type GatherWatch, gather } from './gather.ts';
 import { type AssertionRedemption, redeemAssertions } from './runtime/assertions.ts';
 import { findCodes, insertCodes, type NewAuthorizationCode, type Redemption } from './runtime/authorization-codes.ts';
 import { findLiveSessions } from './runtime/browser-sessions.ts';
+import { type Exchange, type ExchangeQuestion, findExchanges, insertExchanges } from './runtime/exchanges.ts';
 import { areLive, type Issuance, issuances } from './runtime/issuances.ts';
 import { redeemCodes } from './runtime/redeem-many.ts';
 import { findRefreshTokens, type Spending } from './runtime/refresh-tokens.ts';
@@ -46,6 +47,10 @@ export const gathered = (db: Queryable, plain: Repositories, watch?: (operation:
   const findSessionWithConsents = share('session_find_with_consents', (questions: readonly SessionQuestion[]) =>
     findSessionsWithConsents(db, questions),
   );
+  const findExchange = share('exchange_find', (questions: readonly ExchangeQuestion[]) => findExchanges(db, questions));
+  const insertExchange = share('exchange_insert_many', (exchanges: readonly Exchange[]) =>
+    insertExchanges(db, exchanges),
+  );
   const resolveSubject = share('subject_resolve_many', (asked: readonly { idpId: string; subject: string }[]) =>
     resolveSubjects(db, asked),
   );
@@ -86,6 +91,11 @@ export const gathered = (db: Queryable, plain: Repositories, watch?: (operation:
       ...plain.browserSessions,
       findLive: (idHash: Buffer, now: Date) => findSession({ idHash, now }),
       findLiveWithConsents: findSessionWithConsents,
+    },
+    exchanges: {
+      find: findExchange,
+      insert: async (exchange: Exchange): Promise<boolean> =>
+        (exchange.consents.length < 2 && (await insertExchange(exchange))) || plain.exchanges.insert(exchange),
     },
   };
 };

@@ -42,6 +42,7 @@ export * from './runtime/connection-events.ts';
 export * from './runtime/consent-grants.ts';
 export * from './runtime/device-codes.ts';
 export * from './runtime/end-consent.ts';
+export * from './runtime/exchanges.ts';
 export * from './runtime/issuances.ts';
 export * from './runtime/pushed-requests.ts';
 export * from './runtime/refresh-tokens.ts';

@@ -30,6 +30,7 @@ import { browserSessions } from './runtime/browser-sessions.ts';
 import { connectionEvents } from './runtime/connection-events.ts';
 import { consentGrants } from './runtime/consent-grants.ts';
 import { deviceCodes } from './runtime/device-codes.ts';
+import { exchanges } from './runtime/exchanges.ts';
 import { issuances, revocationMarkers } from './runtime/issuances.ts';
 import { pushedRequests } from './runtime/pushed-requests.ts';
 import { refreshTokens, tokenFamilies } from './runtime/refresh-tokens.ts';
@@ -68,6 +69,7 @@ export const repositories = (db: Queryable) => ({
   connectionEvents: connectionEvents(db),
   consentGrants: consentGrants(db),
   deviceCodes: deviceCodes(db),
+  exchanges: exchanges(db),
   issuances: issuances(db),
   revocationMarkers: revocationMarkers(db),
   pushedRequests: pushedRequests(db),

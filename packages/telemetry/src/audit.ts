@@ -23,6 +23,7 @@ export const auditActions = {
   'jwt_bearer.denied':
     'An assertion that a trusted identity provider really signed was refused: replayed, for somebody else, or for more than is allowed.',
   'token.revoked': 'A token was revoked at the revocation endpoint or by an operator.',
+  'token.exchange_denied': 'A client showed a good token of ours and was refused another one for it.',
   'token.introspect_denied': 'A caller asked about a token that is none of its business.',
   'client.created_admin': 'An operator created a client.',
   'client.updated': 'An operator changed a client.',

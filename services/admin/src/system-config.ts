@@ -50,9 +50,14 @@ export const systemConfig = (config: Config, dcrMode: Config['dcr']['mode']): Vi
       nonce_ttl: dpop.nonce_ttl,
       proof_lifetime: dpop.proof_lifetime,
     },
+    token_exchange: {
+      enabled: config.token_exchange.enabled,
+      allow_self_exchange: config.token_exchange.allow_self_exchange,
+      max_chain_depth: config.token_exchange.max_chain_depth,
+      token_expiry: config.token_exchange.token_expiry,
+    },
+    agents: { enabled: config.token_exchange.enabled, jwks_listing: config.agents.enable_jwks_listing },
     // What this release does not have is off, whatever the file says.
-    token_exchange: { enabled: false },
-    agents: { enabled: false, jwks_listing: false },
     oidc: { enabled: false },
     xaa: {
       enabled: xaa.enabled,

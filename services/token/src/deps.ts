@@ -44,6 +44,7 @@ import type { Grant } from './grants/grant.ts';
 import { jwtBearer } from './grants/jwt-bearer.ts';
 import { createRedeemCode } from './grants/redeem-code.ts';
 import { refreshToken } from './grants/refresh-token.ts';
+import { tokenExchange } from './grants/token-exchange.ts';
 import { createHousekeeping } from './housekeeping.ts';
 import { createLimits } from './limits/limits.ts';
 import { createLoginLockout } from './limits/lockout.ts';
@@ -144,6 +145,7 @@ export const createTokenPlane = async (options: TokenPlaneOptions) => {
   options.feed.subscribe('idp', idpKeys.forget);
   options.feed.onReset(idpKeys.forgetAll);
   const openAssertion = createOpenAssertion({ issuer, lookups, keys: idpKeys, signedBy });
+  const verify = createOwnTokenVerifier({ issuer, keyring });
 
   // What is given, and for what.
   const replays = createReplays(store, repeats, metrics);
@@ -153,6 +155,7 @@ export const createTokenPlane = async (options: TokenPlaneOptions) => {
     authorizationCode({ ...shared, redeemCode }),
     refreshToken(shared),
     ...(config.client_credentials.enabled ? [clientCredentials(shared)] : []),
+    ...(config.token_exchange.enabled ? [tokenExchange({ ...shared, verify, repeats, metrics })] : []),
     ...(config.device.enabled ? [deviceCode({ ...shared, redeemCode })] : []),
     ...(config.xaa.enabled ? [jwtBearer({ ...shared, openAssertion })] : []),
   ];
@@ -269,12 +272,13 @@ export const createTokenPlane = async (options: TokenPlaneOptions) => {
     // Tokens.
     grants,
     enabledGrants,
+    agentListing: config.agents.enable_jwks_listing,
     dpopEnabled: config.dpop.enabled,
     proofs: createProofs({ issuer, settings: config.dpop, nonces, singleUse, metrics }),
     proofRequirement: createProofRequirement({ settings: config.dpop, lookups }),
     tokenIssuer: createTokenIssuer({ issuer, signJwt, metrics }),
     signJwt,
-    verify: createOwnTokenVerifier({ issuer, keyring }),
+    verify,
 
     // Authorization requests.
     requireScope: config.oauth.require_scope,

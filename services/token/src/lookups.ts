@@ -2,11 +2,13 @@ import { isDeepStrictEqual } from 'node:util';
 import type { Config } from '@authserver/config';
 import type { ChangeFeed } from '@authserver/events';
 import { resourceKey } from '@authserver/oauth';
-import type { Client, DcrMode, Resource, Store, Trust } from '@authserver/store';
+import type { Client, DcrMode, FrontingLink, Resource, Store, Trust } from '@authserver/store';
 import { createCache, createSnapshot } from './cache.ts';
 
 /** Last resort should every hint be lost; the change feed empties these within milliseconds. */
 const ceilingTtlMs = 60_000;
+/** Agents that are listed. */
+const mostAgents = 1000;
 
 /** The resources as the data plane asks for them. */
 export type ResourceCatalog = {
@@ -18,11 +20,17 @@ export type ResourceCatalog = {
   scopes: readonly string[];
 };
 
+/** What an operator lets tokens for one resource become at another. */
+export type FrontingLinks = { between(sourceId: string, targetId: string): FrontingLink | undefined };
+
 export type Lookups = {
   client(clientId: string): Promise<Client | undefined>;
   /** The client as it is at this moment, when that is not what `client` said. From then on `client` says it as well. */
   newerClient(than: Client): Promise<Client | undefined>;
   resources(): Promise<ResourceCatalog>;
+  frontingLinks(): Promise<FrontingLinks>;
+  /** Autonomous agents that an operator registered and that are active. */
+  agents(): Promise<readonly Client[]>;
   dcrMode(): Promise<DcrMode>;
   /** The identity providers that operators trust, by issuer. */
   trust(): Promise<ReadonlyMap<string, Trust>>;
@@ -44,6 +52,8 @@ export const createLookups = (store: Store, config: Config, feed: ChangeFeed): L
     isWorthKeeping: (client) => client.registrationSource !== 'dcr' || client.lastUsedAt !== undefined,
   });
   const resources = createSnapshot(async () => toCatalog(await store.resources.all()), ceilingTtlMs);
+  const links = createSnapshot(async () => toLinks(await store.frontingLinks.all()), ceilingTtlMs);
+  const agents = createSnapshot(() => store.clients.listAgents(mostAgents), ceilingTtlMs);
   const dcr = createSnapshot(async () => ({ mode: (await store.settings.dcrMode()) ?? config.dcr.mode }), ceilingTtlMs);
 
   const trust = createSnapshot(
@@ -51,14 +61,23 @@ export const createLookups = (store: Store, config: Config, feed: ChangeFeed): L
     ceilingTtlMs,
   );
 
-  feed.subscribe('client', (key) => clients.drop(key));
-  feed.subscribe('resource', () => resources.clear());
+  feed.subscribe('client', (key) => {
+    clients.drop(key);
+    agents.clear();
+  });
+  feed.subscribe('resource', () => {
+    resources.clear();
+    links.clear(); // they name resources by slug, and go with them
+  });
+  feed.subscribe('fronting_link', () => links.clear());
   feed.subscribe('dcr_mode', () => dcr.clear());
   feed.subscribe('idp', () => trust.clear());
   feed.subscribe('xaa_policy', () => trust.clear());
   feed.onReset(() => {
     clients.clear();
+    agents.clear();
     resources.clear();
+    links.clear();
     dcr.clear();
     trust.clear();
   });
@@ -72,6 +91,8 @@ export const createLookups = (store: Store, config: Config, feed: ChangeFeed): L
       return row;
     },
     resources: () => resources.get(),
+    frontingLinks: () => links.get(),
+    agents: () => agents.stale(),
     dcrMode: async () => (await dcr.get()).mode,
     trust: () => trust.get(),
     newerTrust() {
@@ -84,6 +105,11 @@ export const createLookups = (store: Store, config: Config, feed: ChangeFeed): L
       return catalog && setting && { resources: catalog, dcrMode: setting.mode };
     },
   };
+};
+
+const toLinks = (all: readonly FrontingLink[]): FrontingLinks => {
+  const byEnds = new Map(all.map((link) => [`${link.sourceId} ${link.targetId}`, link]));
+  return { between: (sourceId, targetId) => byEnds.get(`${sourceId} ${targetId}`) };
 };
 
 const toCatalog = (all: readonly Resource[]): ResourceCatalog => {

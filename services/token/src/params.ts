@@ -1,12 +1,17 @@
 import type { FormParams } from '@authserver/http';
-import { invalidRequest, repeatedParameters } from '@authserver/oauth';
+import { type GrantType, invalidRequest, repeatedParameters } from '@authserver/oauth';
 import { z } from 'zod';
 
 /**
  * The parameters of a protocol request (RFC 6749 §3.1, §3.2): each at most once, the empty ones as if they were absent,
- * unknown ones kept for whoever ignores them. `resource` may repeat (RFC 8707 §2).
+ * unknown ones kept for whoever ignores them. `resource` may repeat (RFC 8707 §2), and `audience` in a token exchange (RFC 8693 §2.1).
  */
-export type Params = { readonly [name: string]: string | undefined } & { readonly resources: readonly string[] };
+export type Params = { readonly [name: string]: string | undefined } & {
+  readonly resources: readonly string[];
+  readonly audiences: readonly string[];
+};
+
+const exchange: GrantType = 'urn:ietf:params:oauth:grant-type:token-exchange';
 
 /** What the form parser made; there is nothing left to check, and this is the hot path. */
 export const FormBody = z.custom<FormParams>((value) => typeof value === 'object' && value !== null).default({});
@@ -23,12 +28,14 @@ export const splitParams = (raw: z.infer<typeof FormBody>): { params: Params; re
   const single: Record<string, string> = Object.create(null);
   const repeated: string[] = [];
   let resources: string[] = [];
+  let audiences: string[] = [];
   for (const [name, value] of Object.entries(raw)) {
     if (name === 'resource') resources = [value].flat().filter((entry) => entry !== '');
+    else if (name === 'audience' && raw.grant_type === exchange) audiences = [value].flat().filter((one) => one !== '');
     else if (Array.isArray(value)) repeated.push(name);
     else if (value !== '') single[name] = value;
   }
-  return { params: Object.assign(single, { resources }) as unknown as Params, repeated };
+  return { params: Object.assign(single, { resources, audiences }) as unknown as Params, repeated };
 };
 
 /** A field of a page's form or link. One that is repeated is a form nobody drew: treated as missing, like an empty one. */

@@ -38,6 +38,23 @@ export const namedResources = (
 };
 
 /**
+ * What the `resource` and `audience` parameters of a token exchange name, each once (RFC 8693 §2.1). Both are looked up and
+ * checked alike: what is not known here is for the caller to refuse.
+ *
+ * @throws {OAuthError} `invalid_target` when there are too many
+ */
+export const namedOnce = (
+  names: readonly string[],
+  catalog: ResourceCatalog,
+): readonly { name: string; resource: Resource | undefined }[] => {
+  requireFew(names);
+  const targets = names.map((name) => ({ name, resource: catalog.find(name) }));
+  return targets.filter(
+    ({ resource }, at) => !resource || targets.findIndex((other) => other.resource?.id === resource.id) === at,
+  );
+};
+
+/**
  * Those of a grant's targets that a token request names (RFC 8707 §2.2); all of them when it names none. It can only
  * choose among what was granted.
  *

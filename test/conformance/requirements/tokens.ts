@@ -38,6 +38,29 @@ export const tokenDocuments = [
 `,
   ),
   standardDocument(
+    'R8693',
+    'RFC 8693, token exchange',
+    'https://www.rfc-editor.org/rfc/rfc8693',
+    `
+01 | - | MUST | 2.1 | A subject token and its type are required.
+02 | - | MUST | 2.1 | An actor token and its type go together.
+03 | - | MUST | 2.2.2 | A token that is expired, tampered with, revoked or foreign is \`invalid_request\`.
+04 | - | SHOULD | 2.2.2 | An unknown resource or audience is \`invalid_target\`.
+05 | - | MUST | 2.2.1 | The answer has the token, what kind of token it is, and its type.
+06 | - | MUST | 2.2.1 | A scope that is not the one asked for is told.
+07 | - | SHOULD | 2.2.1 | The lifetime is told.
+08 | - | SHOULD NOT | 2.2.1 | No refresh token comes with it.
+09 | - | MUST | 2.1 | A resource is an absolute URI without fragment; several may be named, audiences too.
+10 | - | SHOULD | 4.1 | Who acts stands outermost in \`act\`, who acted before within.
+11 | - | MUST NOT | 4.1 | Who acted before decides nothing.
+12 | - | SHOULD | 4.4 | \`may_act\` says who may act.
+13 | - | SHOULD | 5 | The client authenticates.
+14 | - | MUST | 2.1 | A kind of token that cannot be issued is refused.
+15 | - | MUST | 2.1, 3 | A type that is not that of the token is \`invalid_request\`.
+16 | - | SHOULD | 1.1, 5 | The new token neither outlives nor outscopes the old.
+`,
+  ),
+  standardDocument(
     'R8707',
     'RFC 8707, resource indicators',
     'https://www.rfc-editor.org/rfc/rfc8707',

@@ -92,7 +92,12 @@ export const SystemConfig = z
       nonce_ttl: seconds,
       proof_lifetime: seconds,
     }),
-    token_exchange: z.object({ enabled }),
+    token_exchange: z.object({
+      enabled,
+      allow_self_exchange: z.boolean(),
+      max_chain_depth: z.int(),
+      token_expiry: seconds,
+    }),
     agents: z.object({ enabled, jwks_listing: z.boolean() }),
     oidc: z.object({ enabled }),
     xaa: z.object({

@@ -42,14 +42,22 @@ export const dpop = section({
 
 export const tokenExchange = section({
   enabled: flag(true).describe('Offer token exchange (RFC 8693).'),
-  allow_self_exchange: flag(false).describe('Let a client exchange a token for one with the same audience.'),
-  max_chain_depth: integer(5, { min: 1, max: 10 }).describe('Longest chain of `act` claims (RFC 8693 §4.1).'),
-  token_expiry: duration('1h', { min: '1s' }).describe('Lifetime of an exchanged token.'),
-}).meta({ reserved: true });
+  allow_self_exchange: flag(false).describe(
+    'Let a client exchange its own token without naming a target, for one with the same audience, and for another resource without the consent of the user there.',
+  ),
+  max_chain_depth: integer(5, { min: 1, max: 10 }).describe(
+    'Longest chain of `act` claims (RFC 8693 §4.1), and how often in a row a token may be exchanged.',
+  ),
+  token_expiry: duration('1h', { min: '1s' }).describe(
+    'Lifetime of an exchanged token; it never outlives the token it comes of.',
+  ),
+});
 
 export const agents = section({
-  enable_jwks_listing: flag(false).describe('Add an `agents` array to the JWKS document.'),
-}).meta({ reserved: true });
+  enable_jwks_listing: flag(false).describe(
+    'Add an `agents` array to the JWKS document: the active agents that an operator registered.',
+  ),
+});
 
 const redirectBase = (value: string) => {
   const url = URL.parse(value);

@@ -31,7 +31,7 @@ export type Client = {
   responseTypes: readonly string[];
   tokenEndpointAuthMethod: AuthMethod;
   applicationType: 'web' | 'native';
-  /** Upper bound of the scopes this client may ever get; empty means no bound for user grants, nothing for machine grants. */
+  /** Upper bound of the scopes this client may ever get; empty means no bound for what a user allowed, nothing for a machine as itself. */
   ceiling: readonly string[];
   status: ClientStatus;
   registrationSource: RegistrationSource;
@@ -104,6 +104,17 @@ export const clients = (db: Queryable) => ({
       `select ${columns} from clients where registration_source = 'admin' and client_id > $1
         order by client_id limit $2`,
       [after, limit],
+    );
+    return rows.map(toClient);
+  },
+
+  /** Active agents that an operator registered: what a client says of itself is not published in our name. */
+  async listAgents(limit: number): Promise<Client[]> {
+    const { rows } = await db.query(
+      'client_list_agents',
+      `select ${columns} from clients where registration_source = 'admin' and agent and status = 'active'
+        order by client_id limit $1`,
+      [limit],
     );
     return rows.map(toClient);
   },

@@ -64,6 +64,12 @@ export const frontingLinks = (db: Queryable) => ({
     });
   },
 
+  /** Every link: the data plane keeps them all in memory, as it does the resources. */
+  async all(): Promise<FrontingLink[]> {
+    const { rows } = await db.query('fronting_all', `${selected} from fronting_links l ${joined}`);
+    return rows.map(toLink);
+  },
+
   /** Those that begin or end at a resource. */
   async listOf(resourceId: string): Promise<FrontingLink[]> {
     const { rows } = await db.query(

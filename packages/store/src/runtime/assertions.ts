@@ -62,6 +62,7 @@ export const redeemAssertions = async (
       ({ issuance }) => issuance.dpopJkt,
       ({ issuance }) => issuance.agentId,
       ({ issuance }) => furtherTargetsColumn(issuance.furtherTargets),
+      ({ issuance }) => issuance.act && JSON.stringify(issuance.act),
     ),
   );
   return inOrder(rows, redemptions).map((row) => row?.outcome ?? 'moved');
@@ -85,10 +86,11 @@ const redeemMany = `
                 then 'client_not_active' end as objection
       from unnest($1::bytea[], $2::timestamptz[], $3::uuid[], $4::text[], $5::text[], $6::text[], $7::uuid[], $8::text[],
                   $9::text[], $10::text[], $11::uuid[], $12::uuid[], $13::text[], $14::text[], $15::timestamptz[],
-                  $16::timestamptz[], $17::text[], $18::text[], $19::jsonb[])
+                  $16::timestamptz[], $17::text[], $18::text[], $19::jsonb[],
+                  $20::jsonb[])
              with ordinality as a(key_hash, usable_until, idp_id, rules, idp_subject, mapped_to, id, grant_type, client_id,
                                   subject, subject_user_id, resource_id, resource, scope, issued_at, expires_at, dpop_jkt,
-                                  agent_id, further_targets, n)
+                                  agent_id, further_targets, act, n)
   ), first as (
     select distinct on (key_hash) * from asked where objection is null order by key_hash, n
   ), spent as (
@@ -99,9 +101,9 @@ const redeemMany = `
     returning key_hash
   ), issuance as (
     insert into issuances (id, grant_type, client_id, subject, subject_user_id, resource_id, resource, scopes, issued_at,
-        expires_at, dpop_jkt, agent_id, further_targets, idp_id)
+        expires_at, dpop_jkt, agent_id, further_targets, act, idp_id)
     select id, grant_type, client_id, subject, subject_user_id, resource_id, resource, string_to_array(scope, ' '),
-           issued_at, expires_at, dpop_jkt, agent_id, further_targets, idp_id
+           issued_at, expires_at, dpop_jkt, agent_id, further_targets, act, idp_id
       from first join spent using (key_hash)
     returning id
   )

@@ -14,6 +14,8 @@ export const endConsent = async (
   const revoked = await tx.consentGrants.revoke(id, now); // first: from here on nothing more can be redeemed
   if (!revoked) return undefined;
   const families = await tx.tokenFamilies.revokeAll({ consentGrantId: id }, 'consent_revoked', now);
-  await tx.revocationMarkers.set('consent', id, now);
+  // Who exchanged a token under it holds no family: one that was let in before us must not be younger than the marker.
+  const latest = await tx.issuances.latestOfConsent(revoked, now);
+  await tx.revocationMarkers.set('consent', id, latest && latest > now ? latest : now);
   return { revoked, families };
 };

@@ -1,3 +1,4 @@
+import type { Actor } from '@authserver/oauth';
 import { type Page, type Paged, type Queryable, type Row, toPaged, uuidOrFirst } from '../db.ts';
 import { inOrder } from '../gather.ts';
 import { conditions } from '../listing.ts';
@@ -26,6 +27,11 @@ export type Issuance = {
   idpId?: string | undefined;
   dpopJkt: string | undefined;
   agentId: string | undefined;
+  /** Of an exchanged token: who acts, and who acted before, first of all first. */
+  act?: Actor | undefined;
+  agentChain?: readonly string[] | undefined;
+  /** The client whose consent it rests on, when that is not its own. */
+  consentClientId?: string | undefined;
 };
 
 export type StoredIssuance = Issuance & {
@@ -47,7 +53,7 @@ export type IssuanceFilter = {
 
 const columns = `id, grant_type, client_id, subject, subject_user_id, resource_id, resource, scopes, backend_kind,
   issued_at, expires_at, revoked_at, family_id, consent_grant_id, parent_id, dpop_jkt, agent_id,
-  consent_client_id, agent_chain, further_targets, idp_id`;
+  consent_client_id, agent_chain, act, further_targets, idp_id`;
 
 /** A token has ended with whatever it descends from; few descend from anything. */
 export const issuanceEnded = 'issuance_ended(i) or ((i).parent_id is not null and ancestors_ended((i).parent_id))';
@@ -97,6 +103,18 @@ export const issuances = (db: Queryable) => ({
       [resourceId, most, JSON.stringify([{ resource_id: resourceId }])],
     );
     return Number(rows[0]?.n);
+  },
+
+  /** When the last token was issued that rests on a consent, if that was after a moment. */
+  async latestOfConsent(consent: { id: string; userId: string }, since: Date): Promise<Date | undefined> {
+    const { rows } = await db.query<{ at: Date | null }>(
+      'issuance_latest_of_consent',
+      `select max(issued_at) as at from issuances
+        where subject_user_id = $1 and id >= uuidv7_floor($3)
+          and (consent_grant_id = $2 or further_targets @> jsonb_build_array(jsonb_build_object('consent_grant_id', $2::uuid)))`,
+      [consent.userId, consent.id, since],
+    );
+    return rows[0]?.at ?? undefined;
   },
 
   async countSince(since: Date): Promise<number> {
@@ -273,4 +291,5 @@ const toIssuance = (row: Row): StoredIssuance => ({
   idpId: (row.idp_id as string | null) ?? undefined,
   consentClientId: (row.consent_client_id as string | null) ?? undefined,
   agentChain: (row.agent_chain as string[] | null) ?? [],
+  act: (row.act as Actor | null) ?? undefined,
 });

@@ -25,6 +25,8 @@ export const gatheredStatements = [
   'code_find',
   'code_insert_many',
   'code_redeem_many',
+  'exchange_find',
+  'exchange_insert_many',
   'issuance_insert_many',
   'issuance_is_live',
   'refresh_find',

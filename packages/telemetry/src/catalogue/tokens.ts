@@ -1,5 +1,5 @@
 import { denialReasons, grantTypes } from '@authserver/oauth';
-import { counter, gauge, histogram, type MetricSpecs, planned } from './spec.ts';
+import { counter, gauge, histogram, type MetricSpecs } from './spec.ts';
 
 /** What is issued, refused, checked and revoked. */
 export const tokenMetrics = {
@@ -39,19 +39,16 @@ export const tokenMetrics = {
   dpopRejected: counter('authplane_dpop_proofs_rejected_total', 'DPoP proofs rejected.', {
     reason: ['invalid_proof', 'replay', 'nonce_required', 'nonce_mismatch'],
   }),
-  tokenExchanges: planned(
-    'token exchange',
-    counter('authplane_token_exchange_total', 'Tokens exchanged; a delegation names who acts.', {
-      kind: ['impersonation', 'delegation'],
-    }),
-  ),
-  tokenExchangesDenied: planned(
-    'token exchange',
-    counter('authplane_token_exchange_denied_total', 'Token exchanges denied.', { reason: denialReasons }),
-  ),
-  agentTokensIssued: planned(
-    'token exchange',
-    counter('authplane_agent_tokens_issued_total', 'Tokens issued that name an agent (`agent_id`, `agent_chain`).', {}),
+  tokenExchanges: counter('authplane_token_exchange_total', 'Tokens exchanged; a delegation names who acts.', {
+    kind: ['impersonation', 'delegation'],
+  }),
+  tokenExchangesDenied: counter('authplane_token_exchange_denied_total', 'Token exchanges denied.', {
+    reason: denialReasons,
+  }),
+  agentTokensIssued: counter(
+    'authplane_agent_tokens_issued_total',
+    'Tokens issued that name an agent (`agent_id`, `agent_chain`).',
+    {},
   ),
   activeFamilies: gauge(
     'authserver_active_token_families',

@@ -140,7 +140,12 @@ export const requireClient = async ({ clients }: Pick<Repositories, 'clients'>, 
 /** @throws {Problem} naming each grant that is off, and the variable that turns it on */
 const requireGrants = (grantTypes: readonly GrantType[], config: Config): void => {
   const unavailable: Partial<Record<GrantType, string>> = {
-    'urn:ietf:params:oauth:grant-type:token-exchange': 'token exchange is not available in this release',
+    ...(config.token_exchange.enabled
+      ? {}
+      : {
+          'urn:ietf:params:oauth:grant-type:token-exchange':
+            'token exchange is off; AUTHPLANE_TOKEN_EXCHANGE_ENABLED=true turns it on',
+        }),
     ...(config.client_credentials.enabled
       ? {}
       : { client_credentials: 'client_credentials is off; AUTHPLANE_CLIENT_CREDENTIALS_ENABLED=true turns it on' }),

@@ -6,6 +6,7 @@ import type { Grant } from './grant.ts';
 /** Grant types that exist and can be switched off, with the setting that does so. */
 const switches: Record<string, string> = {
   client_credentials: 'client_credentials.enabled',
+  'urn:ietf:params:oauth:grant-type:token-exchange': 'token_exchange.enabled',
   'urn:ietf:params:oauth:grant-type:device_code': 'device.enabled',
   'urn:ietf:params:oauth:grant-type:jwt-bearer': 'xaa.enabled',
 };

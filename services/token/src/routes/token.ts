@@ -1,4 +1,4 @@
-import { isGrantType, OAuthError } from '@authserver/oauth';
+import { type GrantType, OAuthError } from '@authserver/oauth';
 import { inSpan, type Metrics } from '@authserver/telemetry';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import type { ClientAuthenticator } from '../clients/authenticate.ts';
@@ -24,6 +24,8 @@ export type TokenRouteDeps = {
   clock: Clock;
   metrics: Metrics;
 };
+
+const tokenExchange: GrantType = 'urn:ietf:params:oauth:grant-type:token-exchange';
 
 /** Token endpoint (RFC 6749 §3.2): who asks, with which key, for what, and then what they get. */
 export const tokenRoute: FastifyPluginAsyncZod<TokenRouteDeps> = async (app, deps) => {
@@ -59,7 +61,7 @@ export const tokenRoute: FastifyPluginAsyncZod<TokenRouteDeps> = async (app, dep
 
   const countDenial = (error: unknown, grantType: string | undefined): void => {
     if (!(error instanceof OAuthError) || !error.reason) return;
-    if (grantType !== undefined && isGrantType(grantType) && grantType === 'client_credentials')
-      deps.metrics.clientCredentialsDenied.inc({ reason: error.reason });
+    if (grantType === 'client_credentials') deps.metrics.clientCredentialsDenied.inc({ reason: error.reason });
+    if (grantType === tokenExchange) deps.metrics.tokenExchangesDenied.inc({ reason: error.reason });
   };
 };

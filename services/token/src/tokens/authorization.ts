@@ -1,3 +1,4 @@
+import type { Actor } from '@authserver/oauth';
 import type { Client, FurtherTarget, Issuance } from '@authserver/store';
 
 /**
@@ -8,6 +9,7 @@ export type Authorization = {
     | 'authorization_code'
     | 'refresh_token'
     | 'client_credentials'
+    | 'urn:ietf:params:oauth:grant-type:token-exchange'
     | 'urn:ietf:params:oauth:grant-type:device_code'
     | 'urn:ietf:params:oauth:grant-type:jwt-bearer';
   client: Client;
@@ -21,12 +23,18 @@ export type Authorization = {
   authTime: Date | undefined;
   /** How the user signed in (RFC 9470 §6.1). */
   acr?: string | undefined;
-  /** Who acts for the subject, or vouched for them (RFC 8693 §4.1). */
-  act?: { sub: string };
   /** The identity provider that vouched for the subject. */
   idpId?: string;
   familyId: string | undefined;
   consentGrantId: string | undefined;
+  /** The token this one was exchanged from; it ends with it. */
+  parentId?: string | undefined;
+  /** Whose consent it rests on, when that is not the client's own. */
+  consentClientId?: string | undefined;
+  /** Who acts for the subject, or vouched for them (RFC 8693 §4.1). */
+  act?: Actor | undefined;
+  /** What kind of token was asked for by its type, and is answered with it (RFC 8693 §2.2.1). */
+  issuedTokenType?: string | undefined;
   /** Seconds the access token lives. */
   ttlSeconds: number;
   /** Goes into the answer if the commit succeeds. */

@@ -2,8 +2,8 @@ import type { Issuance } from '@authserver/store';
 
 export const numericDate = (time: Date): number => Math.floor(time.getTime() / 1000);
 
-/** How and when the user behind a token signed in (RFC 9470 §6.1), which a machine did not, and who acts for them. */
-export type SignIn = { authTime: Date | undefined; acr?: string | undefined; act?: { sub: string } };
+/** How and when the user behind a token signed in (RFC 9470 §6.1); a machine has neither. */
+export type SignIn = { authTime: Date | undefined; acr?: string | undefined };
 
 /**
  * The claims of an access token (RFC 9068 §2.2), as JSON. The only place where a NumericDate or an `aud` is made.
@@ -23,8 +23,9 @@ export const accessTokenClaims = (issuer: string, token: Issuance, signIn: SignI
     exp: numericDate(token.expiresAt),
     auth_time: signIn.authTime && numericDate(signIn.authTime),
     acr: signIn.acr,
-    act: signIn.act, // RFC 8693 §4.1
     agent_id: token.agentId,
+    agent_chain: token.agentChain,
+    act: token.act, // RFC 8693 §4.1
     cnf: token.dpopJkt && { jkt: token.dpopJkt }, // RFC 9449 §6.1
   });
 };

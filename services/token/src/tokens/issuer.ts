@@ -1,4 +1,4 @@
-import { formatScope } from '@authserver/oauth';
+import { agentChainOf, formatScope } from '@authserver/oauth';
 import { type Issuance, uuidv7 } from '@authserver/store';
 import type { Metrics } from '@authserver/telemetry';
 import { z } from 'zod';
@@ -11,6 +11,7 @@ import type { SignJwt } from './sign.ts';
 /** RFC 6749 §5.1 */
 export const TokenResponse = z.object({
   access_token: z.string(),
+  issued_token_type: z.string().optional(), // RFC 8693 §2.2.1
   token_type: z.enum(['Bearer', 'DPoP']),
   expires_in: z.number().int().positive(),
   refresh_token: z.string().optional(),
@@ -39,9 +40,11 @@ export const createTokenIssuer = (deps: { issuer: string; signJwt: SignJwt; metr
 
     deps.metrics.tokensIssued.inc({ grant_type: authorization.grantType });
     if (authorization.grantType === 'refresh_token') deps.metrics.tokensRefreshed.inc();
+    if (issuance.agentId !== undefined) deps.metrics.agentTokensIssued.inc();
     if (authorization.grantType === 'client_credentials') deps.metrics.clientCredentialsIssued.inc();
     return {
       access_token: accessToken,
+      ...(authorization.issuedTokenType === undefined ? {} : { issued_token_type: authorization.issuedTokenType }),
       token_type: proof ? 'DPoP' : 'Bearer',
       expires_in: authorization.ttlSeconds,
       ...(authorization.refreshToken === undefined ? {} : { refresh_token: authorization.refreshToken }),
@@ -64,8 +67,15 @@ const toIssuance = (authorization: Authorization, proof: Proof | undefined, now:
   familyId: authorization.familyId,
   consentGrantId: authorization.consentGrantId,
   furtherTargets: authorization.furtherTargets,
-  parentId: undefined,
+  parentId: authorization.parentId,
+  consentClientId: authorization.consentClientId,
   idpId: authorization.idpId,
+  act: authorization.act,
+  // An identity provider that vouched for the subject is no agent, so a chain begins with an exchange.
+  agentChain:
+    authorization.client.agent && authorization.parentId !== undefined && authorization.act
+      ? agentChainOf(authorization.act)
+      : undefined,
   dpopJkt: proof?.jkt,
   agentId: authorization.client.agent ? authorization.client.clientId : undefined,
 });

@@ -1,11 +1,12 @@
 import { isSignedBy, type Keyring } from '@authserver/keys';
+import type { Actor as ActorClaim } from '@authserver/oauth';
 import { decodeJwt } from 'jose';
 import { z } from 'zod';
 import { tokenHash } from '../secrets.ts';
 import { numericDate } from './claims.ts';
 
 /** Who acts for the subject, and who acted before (RFC 8693 §4.1); members we do not know are kept. */
-export const Actor = z.looseObject({
+export const Actor: z.ZodType<ActorClaim> = z.looseObject({
   sub: z.string(),
   get act() {
     return Actor.optional();

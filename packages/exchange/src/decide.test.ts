@@ -1,0 +1,206 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import type { Resource } from '@authserver/store';
+import { decide } from './decide.ts';
+import type { ExchangeFacts, SubjectToken } from './facts.ts';
+import { exchangeGates } from './verdict.ts';
+
+const resource = (
+  slug: string,
+  scopes: string[],
+  lists: { exchange?: string[]; runtime?: string[] } = {},
+): Resource => ({
+  id: slug,
+  slug,
+  uri: `https://${slug}.example.com`,
+  backendKind: 'mint',
+  brokerProviderId: undefined,
+  displayName: slug,
+  scopes: scopes.map((name) => ({ name, description: '', upstream: '', default: false })),
+  policy: {
+    exchange: { allowed_client_ids: lists.exchange ?? [] },
+    runtime: { client_ids: lists.runtime ?? [] },
+    connect: { allowed_return_urls: [] },
+  },
+  dpopBoundAccessTokensRequired: false,
+  version: 1,
+  createdAt: new Date(0),
+  updatedAt: new Date(0),
+  archivedAt: undefined,
+});
+
+const front = resource('front', ['read', 'write'], { runtime: ['gateway'] });
+const back = resource('back', ['rows', 'drop']);
+const side = resource('side', ['read', 'write'], { exchange: ['gateway', 'assistant'] });
+const all = [front, back, side];
+
+const token = {
+  clientId: 'assistant',
+  subject: 'alice',
+  agent: false,
+  scopes: ['read'],
+  audiences: [front.uri ?? ''],
+  act: undefined,
+  jkt: undefined,
+  live: true,
+  userId: 'alice',
+  exchanges: 0,
+} satisfies SubjectToken;
+
+const facts = (change: Partial<ExchangeFacts> = {}, subject: Partial<SubjectToken> = {}): ExchangeFacts => ({
+  client: { clientId: 'gateway', tokenEndpointAuthMethod: 'client_secret_basic', ceiling: [], agent: false },
+  subject: { ...token, ...subject },
+  actor: undefined,
+  provenKey: undefined,
+  targets: [{ name: 'back', resource: back }],
+  asked: undefined,
+  resources: {
+    find: (name) => all.find(({ uri, slug }) => uri === name || slug === name),
+    scopes: ['read', 'write', 'rows', 'drop'],
+  },
+  linkBetween: (source, target) =>
+    source === front && target === back ? { scopeMap: { read: ['rows'], write: ['rows', 'drop'] } } : undefined,
+  consents: [],
+  settings: { allowSelfExchange: false, maxChainDepth: 5 },
+  ...change,
+});
+const assistant = {
+  clientId: 'assistant',
+  tokenEndpointAuthMethod: 'client_secret_basic',
+  ceiling: [],
+  agent: true,
+} as const;
+const atSide = [{ name: 'side', resource: side }];
+const consent = (...scopes: string[]) => [{ id: 'c', resourceId: 'side', epoch: 1, scopes }];
+
+test('what is allowed is allowed for as much as everybody said', () => {
+  const fronted = decide(facts());
+  assert.equal(fronted.refusal, undefined);
+  assert.deepEqual(fronted.scopes, ['rows']);
+  const direct = decide(facts({ targets: atSide, consents: consent('read', 'write') }, { scopes: ['read', 'write'] }));
+  assert.deepEqual([direct.refusal, direct.scopes], [undefined, ['read', 'write']]);
+  const bounded = { ...assistant, ceiling: ['read'] };
+  assert.deepEqual(
+    decide(
+      facts({ client: bounded, targets: atSide, consents: consent('read', 'write') }, { scopes: ['read', 'write'] }),
+    ).scopes,
+    ['read'],
+  );
+});
+
+const denials: [name: string, facts: ExchangeFacts, gate: string, reason: string][] = [
+  [
+    'a public client',
+    facts({ client: { ...assistant, tokenEndpointAuthMethod: 'none' } }),
+    'client',
+    'client_method_mismatch',
+  ],
+  ['a dead subject', facts({}, { live: false }), 'subject_token', 'subject_token_revoked'],
+  ['no proof of its key', facts({}, { jkt: 'k' }), 'subject_key', 'dpop_missing'],
+  ['proof of another key', facts({ provenKey: 'other' }, { jkt: 'k' }), 'subject_key', 'dpop_key_mismatch'],
+  ['an unknown target', facts({ targets: [{ name: 'x', resource: undefined }] }), 'target', 'invalid_resource'],
+  [
+    'a target whose tokens are not ours',
+    facts({ targets: [{ name: 'x', resource: { ...back, backendKind: 'broker' } }] }),
+    'target',
+    'resource_not_mint',
+  ],
+  ['no target', facts({ targets: [], client: assistant }), 'self_exchange', 'self_exchange_denied'],
+  ['a scope of nowhere', facts({ asked: ['read'] }), 'catalog', 'scope_outside_catalog'],
+  [
+    'a client the list leaves out',
+    facts({ client: { ...assistant, clientId: 'stranger' }, targets: atSide }),
+    'operator_list',
+    'operator_gate_denied',
+  ],
+  [
+    'a scope that another one leads to',
+    facts({ asked: ['drop'] }),
+    'subject_scope',
+    'fronting_subject_scope_insufficient',
+  ],
+  [
+    'more than the subject has',
+    facts({ targets: atSide, consents: consent('read', 'write'), asked: ['write'] }),
+    'subject_scope',
+    'subject_scope_ceiling',
+  ],
+  [
+    'the token of another',
+    facts({ client: { ...assistant, clientId: 'stranger' } }),
+    'cross_client',
+    'cross_client_not_authorized',
+  ],
+  ['no consent', facts({ targets: atSide }), 'consent', 'consent_required'],
+  [
+    'less consent',
+    facts({ targets: atSide, asked: ['read'], consents: consent('write') }),
+    'consent',
+    'scope_not_consented',
+  ],
+  [
+    'a machine where only a user could consent',
+    facts({ targets: atSide }, { userId: undefined }),
+    'consent',
+    'subject_not_user',
+  ],
+  [
+    'beyond the ceiling',
+    facts({ client: { ...facts().client, ceiling: ['x'] }, asked: ['rows'] }),
+    'ceiling',
+    'scope_outside_ceiling',
+  ],
+  ['nothing left', facts({ targets: atSide, consents: consent('write') }), 'scope', 'scope_empty'],
+  ['a dead actor', facts({ actor: { ...token, live: false } }), 'actor_token', 'actor_token_revoked'],
+  ['a user as actor', facts({ actor: token }), 'actor_token', 'actor_not_client'],
+  [
+    'an actor on no list',
+    facts({ actor: { ...token, clientId: 'robot', subject: 'robot' } }),
+    'actor',
+    'actor_not_authorized',
+  ],
+  ['a long lineage', facts({}, { exchanges: 5 }), 'chain_depth', 'chain_too_deep'],
+  [
+    'a long chain',
+    facts({ settings: { allowSelfExchange: false, maxChainDepth: 2 } }, { act: { sub: 'a', act: { sub: 'b' } } }),
+    'chain_depth',
+    'chain_too_deep',
+  ],
+];
+
+for (const [name, given, gate, reason] of denials)
+  test(`denied: ${name}`, () => {
+    const { gates, refusal } = decide(given);
+    const first = gates.find(({ outcome }) => outcome === 'deny');
+    assert.deepEqual([first?.gate, refusal?.reason], [gate, reason]);
+    assert.equal(first?.refusal, refusal);
+  });
+
+test('gates come in their order, each once for the request or once for each target, whatever is denied', () => {
+  const { gates } = decide(facts({ targets: [...atSide, { name: 'back', resource: back }], asked: ['nowhere'] }));
+  const order = [...new Set(gates.map(({ gate }) => gate))];
+  assert.deepEqual(order, exchangeGates);
+  assert.equal(gates.filter(({ gate }) => gate === 'consent').length, 2);
+});
+
+test('who acted before decides nothing [R8693-11]', () => {
+  const chains = [undefined, { sub: 'gateway' }, { sub: 'stranger', act: { sub: 'gateway' } }];
+  for (const client of [facts().client, { ...assistant, clientId: 'stranger' }]) {
+    const verdicts = chains.map((act) => decide(facts({ client }, { act })).gates.map(({ outcome }) => outcome));
+    for (const each of verdicts) assert.deepEqual(each, verdicts[0]);
+  }
+});
+
+test('a scope that two targets offer counts only if both may be reached with it', () => {
+  const other = { ...resource('other', ['read', 'write']), id: 'other' };
+  const given = facts(
+    {
+      client: assistant,
+      targets: [...atSide, { name: 'other', resource: other }],
+      consents: [...consent('read', 'write'), { id: 'o', resourceId: 'other', epoch: 1, scopes: ['read'] }],
+    },
+    { scopes: ['read', 'write'] },
+  );
+  assert.deepEqual(decide(given).scopes, ['read']);
+  assert.equal(decide({ ...given, asked: ['write'] }).refusal?.reason, 'scope_not_consented');
+});

@@ -1,0 +1,3 @@
+export * from './decide.ts';
+export * from './facts.ts';
+export * from './verdict.ts';

@@ -1,0 +1,187 @@
+import type { Config } from '@authserver/config';
+import { decide, type ExchangeDecision, type ExchangedToken, type ExchangeFacts } from '@authserver/exchange';
+import {
+  accessTokenType,
+  invalidClient,
+  invalidRequest,
+  isAccessTokenType,
+  OAuthError,
+  parseScope,
+} from '@authserver/oauth';
+import type { Client, Store } from '@authserver/store';
+import type { Metrics } from '@authserver/telemetry';
+import { z } from 'zod';
+import type { AuditRepeats } from '../audit/repeats.ts';
+import type { Lookups } from '../lookups.ts';
+import { namedOnce } from '../targets.ts';
+import { numericDate } from '../tokens/claims.ts';
+import type { OwnClaims, OwnTokenVerifier } from '../tokens/verify.ts';
+import { defineGrant } from './grant.ts';
+
+export type TokenExchangeDeps = {
+  store: Pick<Store, 'exchanges'>;
+  lookups: Lookups;
+  verify: OwnTokenVerifier;
+  repeats: AuditRepeats;
+  metrics: Metrics;
+  config: Pick<Config, 'server' | 'token_exchange'>;
+};
+
+const TokenType = z.string().optional();
+
+/**
+ * Token exchange (RFC 8693): one of our access tokens for another one, for a resource behind it, with or without the name
+ * of who acts. What may be exchanged for what is decided by `packages/exchange`, from facts that are gathered here: the
+ * tokens from their signatures, resources and links from memory, what may not be late in one read.
+ *
+ * The write demands once more that the tokens and consents stand, and the new token is a child of the old: whatever ends
+ * that one, or anything above it, ends it as well.
+ */
+export const tokenExchange = ({ store, lookups, verify, repeats, metrics, config }: TokenExchangeDeps) => {
+  const grantType = 'urn:ietf:params:oauth:grant-type:token-exchange';
+
+  return defineGrant({
+    type: grantType,
+    params: z.object({
+      subject_token: z.string({ error: 'subject_token is missing' }),
+      subject_token_type: z.string({ error: 'subject_token_type is missing' }),
+      actor_token: z.string().optional(),
+      actor_token_type: TokenType,
+      requested_token_type: TokenType,
+      scope: z.string().optional(),
+      resources: z.array(z.string()),
+      audiences: z.array(z.string()),
+    }),
+
+    async authorize(params, { client, proof, now }) {
+      requireTypes(params);
+      const subject = verify(params.subject_token, now);
+      if (!subject) throw invalidRequest('The subject token is invalid, expired or revoked.', 'invalid_subject_token');
+      const actor = params.actor_token === undefined ? undefined : verify(params.actor_token, now);
+      if (params.actor_token !== undefined && !actor)
+        throw invalidRequest('The actor token is invalid, expired or revoked.', 'invalid_actor_token');
+
+      const [resources, links] = await Promise.all([lookups.resources(), lookups.frontingLinks()]);
+      const targets = namedOnce([...params.resources, ...params.audiences], resources);
+      const question = {
+        subjectId: subject.jti,
+        actorId: actor?.jti,
+        resourceIds: targets.flatMap(({ resource }) => resource?.id ?? []),
+      };
+      const asked = parseScope(params.scope);
+
+      /** What is true at this moment, and what follows from it. */
+      const look = async (): Promise<ExchangeDecision & { userId: string | undefined }> => {
+        const found = await store.exchanges.find(question);
+        const facts: ExchangeFacts = {
+          client,
+          subject: {
+            ...toToken(subject, found?.subjectLive === true),
+            userId: found?.userId,
+            exchanges: found?.exchanges ?? 0,
+          },
+          actor: actor && toToken(actor, found?.actorLive === true),
+          provenKey: proof?.jkt,
+          targets,
+          asked,
+          resources,
+          linkBetween: (source, target) => links.between(source.id, target.id),
+          consents: found?.consents ?? [],
+          settings: {
+            allowSelfExchange: config.token_exchange.allow_self_exchange,
+            maxChainDepth: config.token_exchange.max_chain_depth,
+          },
+        };
+        return { ...decide(facts), userId: found?.userId };
+      };
+      /** @throws {OAuthError} what the first gate that denies has to say */
+      const requireAllowed = async ({ refusal }: Pick<ExchangeDecision, 'refusal'>): Promise<void> => {
+        if (!refusal) return;
+        await noteRefusal(client, subject, refusal.reason, now);
+        const { error, description, reason, cause } = refusal;
+        throw new OAuthError(error, description, reason, cause === undefined ? {} : { members: { cause } });
+      };
+
+      const decision = await look();
+      await requireAllowed(decision);
+      const [first, ...further] = decision.targets;
+      const { issuer } = config.server;
+      const ends = Math.min(subject.exp, actor?.exp ?? subject.exp);
+      return {
+        grantType,
+        client,
+        subject: subject.sub,
+        subjectUserId: decision.userId,
+        scopes: decision.scopes,
+        resource: { id: first?.resource?.id, audience: first?.resource?.uri ?? issuer },
+        consentGrantId: first?.consent?.id,
+        furtherTargets: further.flatMap(({ resource, consent }) =>
+          resource?.uri === undefined
+            ? []
+            : [{ resourceId: resource.id, resource: resource.uri, consentGrantId: consent?.id }],
+        ),
+        authTime: subject.auth_time === undefined ? undefined : new Date(subject.auth_time * 1000),
+        acr: subject.acr,
+        familyId: undefined,
+        parentId: subject.jti,
+        consentClientId: first?.consent && subject.client_id,
+        act: decision.act,
+        issuedTokenType: accessTokenType,
+        ttlSeconds: Math.min(config.token_exchange.token_expiry, ends - numericDate(now)),
+        refreshToken: undefined,
+        async commit(issuance) {
+          const consents = decision.targets.flatMap(({ consent, scopes }) =>
+            consent ? [{ id: consent.id, epoch: consent.epoch, scopes }] : [],
+          );
+          const written = await store.exchanges.insert({ issuance, actorId: actor?.jti, consents });
+          if (!written) {
+            await requireAllowed(await look());
+            throw invalidClient('client_not_active'); // all else stands, so it is who asks that does not
+          }
+          metrics.tokenExchanges.inc({ kind: decision.kind });
+        },
+      };
+    },
+  });
+
+  /** A good token in hands that may not exchange it is worth a trace; the same again is counted. */
+  async function noteRefusal(client: Client, subject: OwnClaims, reason: string, now: Date): Promise<void> {
+    await repeats.record(
+      {
+        action: 'token.exchange_denied',
+        at: now,
+        clientId: client.clientId,
+        details: { reason, jti: subject.jti, subject: subject.sub, subject_client: subject.client_id },
+      },
+      { group: client.clientId, member: `${subject.jti} ${reason}` },
+    );
+  }
+};
+
+/** @throws {OAuthError} `invalid_request` for a type that is not that of the token, or that this server does not issue */
+const requireTypes = (params: {
+  subject_token_type: string;
+  actor_token?: string | undefined;
+  actor_token_type?: string | undefined;
+  requested_token_type?: string | undefined;
+}): void => {
+  const { subject_token_type, actor_token, actor_token_type, requested_token_type } = params;
+  const unsupported = (what: string) => invalidRequest(`${what} is not supported.`, 'token_type_unsupported');
+  if ((actor_token === undefined) !== (actor_token_type === undefined))
+    throw invalidRequest('actor_token and actor_token_type go together.'); // RFC 8693 §2.1
+  if (!isAccessTokenType(subject_token_type)) throw unsupported('The subject_token_type');
+  if (actor_token_type !== undefined && !isAccessTokenType(actor_token_type)) throw unsupported('The actor_token_type');
+  if (requested_token_type !== undefined && !isAccessTokenType(requested_token_type))
+    throw unsupported('The requested_token_type');
+};
+
+const toToken = (claims: OwnClaims, live: boolean): ExchangedToken => ({
+  clientId: claims.client_id,
+  subject: claims.sub,
+  agent: claims.agent_id !== undefined,
+  scopes: parseScope(claims.scope) ?? [],
+  audiences: claims.aud,
+  act: claims.act,
+  jkt: claims.cnf?.jkt,
+  live,
+});

@@ -70,6 +70,7 @@ test('while Vault is away no token is issued and nothing is spent; all else goes
   const again = ok(await app.refresh(held.refresh_token));
   assert.equal(ok(await job.introspect(again.access_token)).active, true);
   assert.ok((await server.metric('authserver_signing_failures_total', { reason: 'unreachable' })) >= 4);
+  assert.ok((await server.metric('authserver_remote_signing_duration_seconds_count')) > 0);
 });
 
 test('a crowd that asks while Vault hangs is answered in bounded time, and later ones at once [threat M10]', async () => {

@@ -215,7 +215,8 @@ export const openDatabase = (options: DatabaseOptions): DatabasePool => {
     connections: () => ({
       inUse: pool.totalCount - pool.idleCount,
       idle: pool.idleCount,
-      waiting: pool.waitingCount,
+      // The pool counts everybody who has just come, also whom it serves at once. A scrape asks the database itself.
+      waiting: Math.max(0, pool.waitingCount - pool.idleCount - (options.maxConnections - pool.totalCount)),
       max: options.maxConnections,
     }),
     end: () => pool.end(),

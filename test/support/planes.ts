@@ -28,6 +28,8 @@ export type StartOptions = {
   hosts?: (name: string) => readonly string[];
   /** Mean time between two rounds of deleting what is over. */
   housekeepingMs?: number;
+  /** Whether token services open their internal port, where Prometheus asks them. */
+  scraped?: boolean;
   /** By how many seconds the clock of each pod is wrong. */
   wrongBy?: readonly number[];
   /** Mean time between two looks of the control plane whether a key rotation is due. */
@@ -49,7 +51,7 @@ const roomyLimits = {
 
 const sessionSecret = 'a session secret of the tests, long enough';
 
-export type Pod = { url: string; config: Config; metrics: Metrics; service: TokenService };
+export type Pod = { url: string; internalAddress: string; config: Config; metrics: Metrics; service: TokenService };
 
 const configFrom = (settings: Record<string, string>, secrets: Record<string, string> = {}): Config =>
   loadConfig({
@@ -104,6 +106,7 @@ export const startPods = async (
   clock: TestClock,
 ): Promise<Pod[]> => {
   const ports = await freePorts(options.pods ?? 1);
+  const internalPorts = await freePorts(ports.length);
   const issuer = `http://localhost:${ports[0]}${options.issuerPath ?? ''}`;
   const firstDsn = (await options.firstThrough?.(sharedDsn)) ?? sharedDsn;
   return Promise.all(
@@ -113,6 +116,7 @@ export const startPods = async (
       const settings = {
         SERVER_ISSUER: issuer,
         SERVER_ADDRESS: `:${port}`,
+        SERVER_INTERNAL_ADDRESS: `:${internalPorts[index]}`,
         STORAGE_DRIVER: 'postgres',
         STORAGE_POSTGRES_DSN: dsn,
         SIGNING_KEY_PATH: join(directory, 'keys'),
@@ -133,13 +137,15 @@ export const startPods = async (
         logger,
         metrics,
         clock: own,
-        internalListener: false,
+        internalListener: options.scraped ?? false,
         resolveHost: options.hosts && (async (name) => options.hosts?.(name) ?? []),
         housekeepingIntervalMs: options.housekeepingMs,
       });
       const close = () => service.close().then(closeKeys);
       return {
-        ...{ url: `http://localhost:${port}${options.issuerPath ?? ''}`, config, metrics },
+        url: `http://localhost:${port}${options.issuerPath ?? ''}`,
+        internalAddress: `localhost:${internalPorts[index]}`,
+        ...{ config, metrics },
         service: { ...service, close },
       };
     }),

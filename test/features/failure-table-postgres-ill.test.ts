@@ -191,6 +191,27 @@ test('a slow line makes everything slow, and nothing wrong [threat M03]', async 
   ok(await parts.app.refresh(next.refresh_token));
 });
 
+test('whoever waited for a connection does not wait as long again for its answer, in a transaction either', async (t) => {
+  const url = new URL(server.dsn);
+  const proxy = await startTcpProxy({ host: url.hostname, port: Number(url.port || 5432) });
+  url.host = `127.0.0.1:${proxy.port}`;
+  const pool = openDatabase({ dsn: url.href, maxConnections: 1, applicationName: 'authserver test' });
+  t.after(async () => {
+    proxy.close();
+    await pool.end();
+  });
+  await pool.query('test_open', 'select 1');
+  const busy = pool.query('test_busy', 'select pg_sleep(0.6)').then(() => proxy.hang());
+  const start = performance.now();
+  await assert.rejects(
+    pool.transaction(async () => {}),
+    { name: 'StoreUnavailable' },
+  );
+  await busy;
+  const waitedMs = performance.now() - start;
+  assert.ok(waitedMs > 800 && waitedMs < 1_300, `${waitedMs} ms`);
+});
+
 test('with one connection for everything nothing waits for itself [threat M03]', async () => {
   const narrow = await startAuthServer({
     env: { ...env, STORAGE_POSTGRES_MAX_CONNS: '1', STORAGE_POSTGRES_MIN_CONNS: '0' },

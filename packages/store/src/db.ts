@@ -150,15 +150,19 @@ export const openDatabase = (options: DatabaseOptions): DatabasePool => {
     }
   };
 
+  /** The time for an answer, for who has waited for the connection since `start`. */
+  const limitSince = (start: number): { query_timeout?: number } => {
+    const waitedMs = performance.now() - start;
+    return waitedMs < 50 ? {} : { query_timeout: Math.max(100, answerMs - waitedMs) };
+  };
+
   /** One statement on whichever connection is free, which is given back. */
   const runAlone = async (config: pg.QueryConfig): Promise<pg.QueryResult> => {
     const start = performance.now();
     const connection = await connect();
-    const waitedMs = performance.now() - start;
     let broken: Error | undefined;
     try {
-      const limit = waitedMs < 50 ? {} : { query_timeout: Math.max(100, answerMs - waitedMs) };
-      return await connection.query({ ...config, ...limit });
+      return await connection.query({ ...config, ...limitSince(start) });
     } catch (error) {
       if (toStoreError(error) instanceof StoreUnavailable) broken = error as Error;
       throw error;
@@ -189,10 +193,12 @@ export const openDatabase = (options: DatabaseOptions): DatabasePool => {
     ...on({ query: runAlone }),
     audited: passOn,
     async transaction(work) {
+      const start = performance.now();
       const connection = await timed('connect', connect);
       let broken: Error | undefined;
       try {
-        await timed('begin', () => connection.query('begin isolation level read committed'));
+        const begin = { text: 'begin isolation level read committed', ...limitSince(start) };
+        await timed('begin', () => connection.query(begin));
         const events: AuditEvent[] = [];
         const result = await work({ ...on(connection), audited: (more) => events.push(...more) });
         const { command } = await timed('commit', () => connection.query('commit'));

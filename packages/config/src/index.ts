@@ -12,4 +12,5 @@ export { type Config, ConfigSchema, type SeedBrokerProvider, type SeedResource }
 export { isScraped } from './scraped.ts';
 export type { Environment } from './settings.ts';
 export { nearest } from './suggest.ts';
+export { type Timeouts, timeouts } from './timeouts.ts';
 export { configWarnings } from './warnings.ts';

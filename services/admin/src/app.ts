@@ -5,7 +5,7 @@
  */
 
 import { openApiDocument } from '@authserver/admin-api';
-import { isScraped } from '@authserver/config';
+import { isScraped, timeouts } from '@authserver/config';
 import { createHttpServer, type HttpServer, healthRoutes, metricsRoute, Problem, sendProblem } from '@authserver/http';
 import type { FastifyError } from 'fastify';
 import { createGuard } from './auth/guard.ts';
@@ -21,9 +21,7 @@ export const createAdminApp = async (plane: AdminPlane): Promise<HttpServer> => 
     tracing: plane.tracing,
     headers: securityHeaders,
     trustedProxies: config.server.trusted_proxies,
-    readTimeoutMs: config.server.read_timeout * 1000,
-    writeTimeoutMs: config.server.write_timeout * 1000,
-    idleTimeoutMs: config.server.idle_timeout * 1000,
+    ...timeouts(config),
     draining: plane.draining,
   });
   app.setErrorHandler((error: FastifyError, request, reply) =>

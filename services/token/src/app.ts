@@ -1,3 +1,4 @@
+import { timeouts } from '@authserver/config';
 import {
   createHttpServer,
   type HttpServer,
@@ -58,9 +59,7 @@ export const createTokenApp = async (plane: TokenPlane): Promise<HttpServer> => 
     tracing: plane.tracing,
     headers: securityHeaders(config.session.secure),
     trustedProxies: config.server.trusted_proxies,
-    readTimeoutMs: config.server.read_timeout * 1000,
-    writeTimeoutMs: config.server.write_timeout * 1000,
-    idleTimeoutMs: config.server.idle_timeout * 1000,
+    ...timeouts(config),
     draining: plane.parting,
     basePath: plane.basePath,
     ...(config.oauth.fallback_paths ? { aliases: fallbackPaths } : {}),

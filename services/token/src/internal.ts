@@ -1,4 +1,4 @@
-import { type Config, isScraped } from '@authserver/config';
+import { type Config, isScraped, timeouts } from '@authserver/config';
 import { createHttpServer, type HttpServer, healthRoutes, metricsRoute, type Readiness } from '@authserver/http';
 import type { Logger, Metrics } from '@authserver/telemetry';
 
@@ -15,9 +15,7 @@ export const createInternalServer = (options: {
     logger,
     metrics,
     trustedProxies: [],
-    readTimeoutMs: config.server.read_timeout * 1000,
-    writeTimeoutMs: config.server.write_timeout * 1000,
-    idleTimeoutMs: config.server.idle_timeout * 1000,
+    ...timeouts(config),
     draining,
   });
   healthRoutes(app, { readiness, details: true });

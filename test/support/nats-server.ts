@@ -1,12 +1,11 @@
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after } from 'node:test';
-import { setTimeout } from 'node:timers/promises';
-import { freePort, type Tethered, tether } from '@authserver/cli/embedded-postgres';
+import { freePort } from '@authserver/cli/embedded-postgres';
 import { connect } from 'nats';
 import { natsCertificate, natsPrivateKey, otherAuthority } from './nats-certificates.ts';
+import { startOwnServer } from './own-server.ts';
 import { findProgram } from './programs.ts';
 
 const binary = await findProgram(['nats-server'], ['nats-server']);
@@ -33,35 +32,18 @@ export const startNatsServer = async (options: { config?: string } = {}) => {
   await writeFile(files.otherAuthority, otherAuthority);
   const port = await freePort();
   const address = ['--addr', '127.0.0.1', '--port', `${port}`];
-  const flags = options.config === undefined ? address : ['--config', options.config, ...address];
-  let server: Tethered | undefined;
-
-  const start = async (): Promise<void> => {
-    server = tether(binary ?? 'nats-server', flags, {
-      signal: 'TERM',
-      env: {
-        PATH: process.env.PATH,
-        AUTHSERVER_NATS_ADMIN_PASSWORD: natsUsers.admin.password,
-        AUTHSERVER_NATS_TOKEN_PASSWORD: natsUsers.token.password,
-        AUTHSERVER_NATS_CERT: files.certificate,
-        AUTHSERVER_NATS_KEY: files.key,
-      },
-    });
-    for (let tries = 0; !(await answers(port)); tries += 1) {
-      if (server.hasExited() || tries > 200) throw new Error(`nats-server did not start: ${server.output()}`);
-      await setTimeout(25);
-    }
-  };
-  const stop = async (): Promise<void> => {
-    await server?.stop();
-    server = undefined;
-  };
-  await start();
-  after(async () => {
-    await stop();
-    await rm(directory, { recursive: true, force: true });
+  const server = await startOwnServer({
+    ...{ name: 'nats-server', binary, directory },
+    args: options.config === undefined ? address : ['--config', options.config, ...address],
+    env: {
+      AUTHSERVER_NATS_ADMIN_PASSWORD: natsUsers.admin.password,
+      AUTHSERVER_NATS_TOKEN_PASSWORD: natsUsers.token.password,
+      AUTHSERVER_NATS_CERT: files.certificate,
+      AUTHSERVER_NATS_KEY: files.key,
+    },
+    answers: () => answers(port),
   });
-  return { port, url: `nats://127.0.0.1:${port}`, files, start, stop };
+  return { port, url: `nats://127.0.0.1:${port}`, files, ...server };
 };
 
 /** Whoever refuses us is there as well. */

@@ -1,11 +1,10 @@
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { after } from 'node:test';
-import { setTimeout } from 'node:timers/promises';
-import { freePort, type Tethered, tether } from '@authserver/cli/embedded-postgres';
+import { freePort } from '@authserver/cli/embedded-postgres';
+import { startOwnServer } from './own-server.ts';
 import { findProgram } from './programs.ts';
 
 const binary = await findProgram(['redis-server'], ['redis-server']);
@@ -31,10 +30,8 @@ export const startRedisServer = async (
   flags: readonly string[] = [],
   whole?: { arguments: readonly string[]; port: number },
 ): Promise<RedisServer> => {
-  if (binary === undefined) throw new Error('there is no redis-server on PATH');
   const directory = await mkdtemp(join(tmpdir(), 'authserver-redis-'));
   const port = whole?.port ?? (await freePort());
-  let server: Tethered | undefined;
 
   const command = async (...words: string[]): Promise<string> => {
     const socket = connect(port, '127.0.0.1');
@@ -46,27 +43,15 @@ export const startRedisServer = async (
       socket.destroy();
     }
   };
-  const start = async (): Promise<void> => {
-    const own = ['--bind', '127.0.0.1', '--port', String(port), '--dir', directory, '--save', ''];
-    server = tether(binary, [...(whole?.arguments ?? [...own, ...flags])], {
-      signal: 'TERM',
-      env: { PATH: process.env.PATH },
-    });
-    for (let left = 200; left > 0; left -= 1) {
-      if (await command('PING').catch(() => undefined)) return;
-      await setTimeout(25);
-    }
-    throw new Error(`redis-server did not start: ${server.output()}`);
-  };
-  const stop = async (): Promise<void> => {
-    await server?.stop();
-    server = undefined;
-  };
-
-  await start();
-  after(async () => {
-    await stop();
-    await rm(directory, { recursive: true, force: true });
+  const own = ['--bind', '127.0.0.1', '--port', String(port), '--dir', directory, '--save', ''];
+  const server = await startOwnServer({
+    ...{ name: 'redis-server', binary, directory },
+    args: [...(whole?.arguments ?? [...own, ...flags])],
+    answers: () =>
+      command('PING').then(
+        (answer) => answer !== '',
+        () => false,
+      ),
   });
-  return { port, url: `redis://127.0.0.1:${port}`, command, start, stop };
+  return { port, url: `redis://127.0.0.1:${port}`, command, ...server };
 };

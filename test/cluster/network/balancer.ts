@@ -127,9 +127,9 @@ const forward = (member: Member, incoming: IncomingMessage, outgoing: ServerResp
     late = true;
     sent.destroy();
   }, ANSWER_TIMEOUT_MS);
-  sent.on('error', () => {
+  sent.on('error', ({ code = '' }: NodeJS.ErrnoException) => {
     clearTimeout(timer);
-    fail(outgoing, late ? 'timeout' : 'unreachable');
+    fail(outgoing, late ? 'timeout' : 'unreachable', { pod: member.name, code, ready: member.ready });
   });
   outgoing.on('close', () => outgoing.writableFinished || sent.destroy());
   incoming.pipe(sent);
@@ -144,8 +144,9 @@ const ownHeaders = ({ headers }: IncomingMessage): Record<string, string | strin
     ),
   );
 
-const fail = (outgoing: ServerResponse, failure: Failure): void => {
+/** `about` is for whoever reads of a violation: a connection that was refused is another matter than one that broke. */
+const fail = (outgoing: ServerResponse, failure: Failure, about: Record<string, unknown> = {}): void => {
   if (outgoing.headersSent) return void outgoing.destroy();
   outgoing.writeHead(failureStatus[failure], { [failureHeader]: failure, 'content-type': 'application/json' });
-  outgoing.end('{}');
+  outgoing.end(JSON.stringify(about));
 };

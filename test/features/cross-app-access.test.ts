@@ -14,6 +14,7 @@ import {
 import { startAssertionProvider } from '../support/assertion-provider.ts';
 import { startAuthServer } from '../support/auth-server.ts';
 import { assertingClient } from '../support/id-jag.ts';
+import { ok } from '../support/test-app.ts';
 
 const server = await startAuthServer({ admin: true });
 const sample = await startSampleServer({ port: 0, issuer: server.issuer });
@@ -52,4 +53,51 @@ test('an assertion that oidc-provider signs leads the MCP SDK to a tool [EMA-01]
     client_id: clientId,
     scopes: ['tools/read'],
   });
+});
+
+test('two servers of ours stand on both ends: a session at one leads to a tool behind the other [EMA-01 JAG-20]', async () => {
+  const app = await assertingClient(server, ['tools/read']);
+  const { clientId, clientSecret = '' } = app;
+  const home = await startAuthServer({
+    settings: {
+      xaa: {
+        vouch_for: [
+          {
+            client_id: 'client_desktop',
+            audience: server.issuer,
+            audience_client_id: clientId,
+            resources: [sample.url],
+          },
+        ],
+      },
+    },
+  });
+  const exchangeType = 'urn:ietf:params:oauth:grant-type:token-exchange' as const;
+  const desktop = await home.client({
+    clientId: 'client_desktop',
+    authMethod: 'client_secret_basic',
+    grantTypes: ['authorization_code', 'refresh_token', exchangeType],
+  });
+  const [resource, there, account] = [await home.resource(), await home.user(), await server.user()];
+  const session = await desktop.authorize({ user: there, resource: resource.uri });
+
+  const { id } = await server.admin.idp.create({ body: { issuer: home.issuer } as never });
+  await server.admin.xaaPolicy.create({ body: { idp_id: id, scopes: ['tools/read'] } as never });
+  await server.admin.subjectMapping.create({
+    body: { idp_id: id, idp_subject: there.id, local_user_id: account.id },
+  });
+  const provider = new CrossAppAccessProvider({
+    ...{ clientId, clientSecret, expectedIssuer: server.issuer },
+    async assertion({ authorizationServerUrl, resourceUrl, scope }) {
+      const answer = await desktop.token({
+        grant_type: exchangeType,
+        requested_token_type: 'urn:ietf:params:oauth:token-type:id-jag',
+        subject_token: session.refresh_token,
+        subject_token_type: 'urn:ietf:params:oauth:token-type:refresh_token',
+        ...{ audience: authorizationServerUrl, resource: resourceUrl, scope },
+      });
+      return String(ok(answer).access_token);
+    },
+  });
+  assert.deepEqual(await callTool(provider), { sub: account.id, client_id: clientId, scopes: ['tools/read'] });
 });

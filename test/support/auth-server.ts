@@ -211,6 +211,7 @@ export class AuthServer {
   /** A registered client, and the app that uses it. Public unless an authentication method is named. */
   async client(
     options: {
+      clientId?: string;
       authMethod?: AuthMethod;
       grantTypes?: GrantType[];
       redirectUris?: string[];
@@ -223,7 +224,7 @@ export class AuthServer {
     } = {},
   ): Promise<TestApp> {
     const authMethod = options.authMethod ?? 'none';
-    const clientId = newClientId();
+    const clientId = options.clientId ?? newClientId();
     const clientSecret = authMethod === 'none' ? undefined : newClientSecret();
     const redirectUris = options.redirectUris ?? ['https://app.example.com/cb'];
     await this.change('client', clientId, async (tx) => {

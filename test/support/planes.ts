@@ -1,3 +1,4 @@
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Config, loadConfig } from '@authserver/config';
 import { createLogger, createMetrics, type Metrics } from '@authserver/telemetry';
@@ -10,6 +11,8 @@ import { freePorts } from './server-process.ts';
 export type StartOptions = {
   /** Settings by their environment name without `AUTHPLANE_`. */
   env?: Record<string, string>;
+  /** Settings that only a file can have. */
+  settings?: Record<string, unknown>;
   /** Variables that settings name, such as that of the master key. */
   secrets?: Record<string, string>;
   /** Other settings of the control plane. */
@@ -53,8 +56,9 @@ const sessionSecret = 'a session secret of the tests, long enough';
 
 export type Pod = { url: string; internalAddress: string; config: Config; metrics: Metrics; service: TokenService };
 
-const configFrom = (settings: Record<string, string>, secrets: Record<string, string> = {}): Config =>
+const configFrom = (settings: Record<string, string>, secrets: Record<string, string> = {}, path?: string): Config =>
   loadConfig({
+    path,
     env: {
       ...Object.fromEntries(Object.entries(settings).map(([name, value]) => [`AUTHPLANE_${name}`, value])),
       ...secrets,
@@ -108,6 +112,8 @@ export const startPods = async (
   const ports = await freePorts(options.pods ?? 1);
   const internalPorts = await freePorts(ports.length);
   const issuer = `http://localhost:${ports[0]}${options.issuerPath ?? ''}`;
+  const path = options.settings && join(directory, 'settings.yaml');
+  if (path) await writeFile(path, JSON.stringify(options.settings));
   const firstDsn = (await options.firstThrough?.(sharedDsn)) ?? sharedDsn;
   return Promise.all(
     ports.map(async (port, index) => {
@@ -125,7 +131,7 @@ export const startPods = async (
         ...roomyLimits,
         ...options.env,
       };
-      const config = configFrom(settings, options.secrets);
+      const config = configFrom(settings, options.secrets, path);
       const metrics = createMetrics();
       const { keyring, closeKeys } = await openKeys(config, dsn, own, options);
       const logger = createLogger({ level: config.observability.logging.level, format: 'json', stdout: true });

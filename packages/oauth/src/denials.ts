@@ -56,6 +56,7 @@ export const denialReasons = [
   'idp_keys_unavailable',
   'policy_denied',
   'subject_unmapped',
+  'assertion_not_offered',
   // what for
   'invalid_scope',
   'scope_outside_ceiling',

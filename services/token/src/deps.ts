@@ -41,9 +41,11 @@ import { authorizationCode } from './grants/authorization-code.ts';
 import { clientCredentials } from './grants/client-credentials.ts';
 import { deviceCode } from './grants/device-code.ts';
 import type { Grant } from './grants/grant.ts';
+import { assertionsForOthers } from './grants/issue-id-jag.ts';
 import { jwtBearer } from './grants/jwt-bearer.ts';
 import { createRedeemCode } from './grants/redeem-code.ts';
 import { refreshToken } from './grants/refresh-token.ts';
+import { byRequestedTokenType } from './grants/requested-token-type.ts';
 import { tokenExchange } from './grants/token-exchange.ts';
 import { createHousekeeping } from './housekeeping.ts';
 import { createLimits } from './limits/limits.ts';
@@ -155,7 +157,9 @@ export const createTokenPlane = async (options: TokenPlaneOptions) => {
     authorizationCode({ ...shared, redeemCode }),
     refreshToken(shared),
     ...(config.client_credentials.enabled ? [clientCredentials(shared)] : []),
-    ...(config.token_exchange.enabled ? [tokenExchange({ ...shared, verify, repeats, metrics })] : []),
+    ...(config.token_exchange.enabled
+      ? [byRequestedTokenType(tokenExchange({ ...shared, verify }), assertionsForOthers({ ...shared, verify }))]
+      : []),
     ...(config.device.enabled ? [deviceCode({ ...shared, redeemCode })] : []),
     ...(config.xaa.enabled ? [jwtBearer({ ...shared, openAssertion })] : []),
   ];

@@ -142,6 +142,8 @@ export const mcpDocuments = [
 16 | m | MUST | 8.6.1.2.2 | Without a proof it is \`invalid_grant\`.
 17 | m | MUST | 8.6.1.2.3 | A proof beside a free assertion is checked all the same.
 18 | m | MUST | 8.3 | An assertion of our own is not taken here.
+19 | m | MUST | 4.3.3 | The subject token of an assertion is the asking client's own.
+20 | m | MUST | 4.3.4 | The answer says by its types that the token is an assertion.
 `,
   ),
   standardDocument(

@@ -1,5 +1,6 @@
-import { atLeast, httpUrl, scopeTokens, secretReference } from '../checks.ts';
-import { choice, duration, flag, integer, list, optionalText, secret, section } from '../leaf.ts';
+import { z } from 'zod';
+import { atLeast, httpUrl, scopeToken, scopeTokens, secretReference } from '../checks.ts';
+import { choice, duration, flag, integer, list, optionalText, requiredText, secret, section } from '../leaf.ts';
 
 export const oauth = section({
   require_scope: flag(false).describe(
@@ -73,6 +74,14 @@ export const connect = section({
   allowed_return_urls: list([], httpUrl).describe('Where a finished connect flow may return, for every resource.'),
 }).meta({ reserved: true });
 
+const Vouching = z.strictObject({
+  client_id: requiredText().describe('Client here that may ask for assertions about its users.'),
+  audience: requiredText(httpUrl).describe('Issuer of the authorization server they are for.'),
+  audience_client_id: optionalText().describe('What the client is called there; as here unless said.'),
+  resources: list([], httpUrl).describe('Resources they may be for. Empty: any.'),
+  scopes: list([], scopeToken).describe('Scopes they may name at most. Empty: any.'),
+});
+
 export const xaa = section({
   enabled: flag(true).describe(
     'Manage trusted identity providers, XAA policies and subject mappings, and give tokens for their assertions (ID-JAG, RFC 7523).',
@@ -89,6 +98,13 @@ export const xaa = section({
   subject_mode: choice(['auto_map', 'strict'], 'auto_map').describe(
     'What a subject without a mapping is: somebody known by issuer and subject (`auto_map`), or nobody (`strict`).',
   ),
+  vouch_for: z
+    .array(Vouching)
+    .default([])
+    .describe(
+      'Assertions (ID-JAG) this server makes about its own users: for which client, at which other authorization server. Empty: none.',
+    )
+    .meta({ kind: 'list of audiences', fallback: [], env: false }),
 });
 
 export const oidc = section({

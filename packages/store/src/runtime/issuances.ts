@@ -63,6 +63,12 @@ export const issuances = (db: Queryable) => ({
     await db.query('issuance_insert_many', insertMany, toColumns(rows));
   },
 
+  /** Writes the row of a token if it would be alive, and so would what it descends from. */
+  async insertIfLive(row: Issuance): Promise<boolean> {
+    const { rowCount } = await db.query('issuance_insert_if_live', insertIfLive, [JSON.stringify(toMembers(row))]);
+    return rowCount === 1;
+  },
+
   async find(id: string): Promise<StoredIssuance | undefined> {
     if (!isUuid(id)) return undefined;
     const { rows } = await db.query(
@@ -248,6 +254,29 @@ const insertMany = `insert into issuances (id, grant_type, client_id, subject, s
                 $16::jsonb[])
       as t(id, grant_type, client_id, subject, subject_user_id, resource_id, resource, scope, issued_at, expires_at,
            family_id, consent_grant_id, parent_id, dpop_jkt, agent_id, further_targets)`;
+
+const insertIfLive = `insert into issuances (id, grant_type, client_id, subject, subject_user_id, resource, scopes, issued_at,
+    expires_at, family_id, parent_id, dpop_jkt, agent_id)
+  select (i).id, (i).grant_type, (i).client_id, (i).subject, (i).subject_user_id, (i).resource, (i).scopes, (i).issued_at,
+         (i).expires_at, (i).family_id, (i).parent_id, (i).dpop_jkt, (i).agent_id
+    from (select jsonb_populate_record(null::issuances, $1::jsonb) as i) as asked
+   where not (${issuanceEnded})`;
+
+const toMembers = (row: Issuance): Record<string, unknown> => ({
+  id: row.id,
+  grant_type: row.grantType,
+  client_id: row.clientId,
+  subject: row.subject,
+  subject_user_id: row.subjectUserId,
+  resource: row.resource,
+  scopes: row.scopes,
+  issued_at: row.issuedAt,
+  expires_at: row.expiresAt,
+  family_id: row.familyId,
+  parent_id: row.parentId,
+  dpop_jkt: row.dpopJkt,
+  agent_id: row.agentId,
+});
 
 const toColumns = (rows: readonly Issuance[]): unknown[][] => [
   rows.map((row) => row.id),

@@ -17,6 +17,11 @@ export const federationMetrics = {
     'Subjects of assertions: found by a mapping, taken as they are, or nobody here.',
     { outcome: ['mapped', 'auto_map', 'denied'] },
   ),
+  assertionsIssued: counter(
+    'authplane_xaa_assertions_issued_total',
+    'Assertions about users of this server made for other authorization servers.',
+    {},
+  ),
   oidcJwksCacheHits: counter(
     'authserver_oidc_jwks_cache_hits_total',
     'Keys of an identity provider found in memory.',

@@ -1,6 +1,14 @@
 import type { Actor } from '@authserver/oauth';
 import type { Client, FurtherTarget, Issuance } from '@authserver/store';
 
+/** What this server vouches for at another authorization server (ID-JAG §3.1). */
+export type Vouched = {
+  /** The issuer there, and what the client is called there. */
+  audience: string;
+  clientId: string;
+  resources: readonly string[];
+};
+
 /**
  * An approved request: everything the issuer needs to make the token, and the one write that makes it true.
  */
@@ -37,6 +45,8 @@ export type Authorization = {
   issuedTokenType?: string | undefined;
   /** Seconds the access token lives. */
   ttlSeconds: number;
+  /** The token is an assertion for another authorization server, and no access token. */
+  vouched?: Vouched | undefined;
   /** Goes into the answer if the commit succeeds. */
   refreshToken: string | undefined;
   /**

@@ -1,4 +1,5 @@
 import type { Issuance } from '@authserver/store';
+import type { Vouched } from './authorization.ts';
 
 export const numericDate = (time: Date): number => Math.floor(time.getTime() / 1000);
 
@@ -29,3 +30,19 @@ export const accessTokenClaims = (issuer: string, token: Issuance, signIn: SignI
     cnf: token.dpopJkt && { jkt: token.dpopJkt }, // RFC 9449 §6.1
   });
 };
+
+/** The claims of an assertion about a user (ID-JAG §3.1), as JSON. */
+export const idJagClaims = (issuer: string, token: Issuance, { authTime }: SignIn, vouched: Vouched): string =>
+  JSON.stringify({
+    iss: issuer,
+    sub: token.subject,
+    aud: vouched.audience,
+    client_id: vouched.clientId,
+    jti: token.id,
+    iat: numericDate(token.issuedAt),
+    exp: numericDate(token.expiresAt),
+    resource: vouched.resources.length > 1 ? vouched.resources : vouched.resources[0],
+    scope: token.scopes.length > 0 ? token.scopes.join(' ') : undefined,
+    auth_time: authTime && numericDate(authTime),
+    cnf: token.dpopJkt && { jkt: token.dpopJkt },
+  });

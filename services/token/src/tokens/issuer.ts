@@ -1,18 +1,18 @@
-import { agentChainOf, formatScope } from '@authserver/oauth';
+import { agentChainOf, formatScope, idJagType } from '@authserver/oauth';
 import { type Issuance, uuidv7 } from '@authserver/store';
 import type { Metrics } from '@authserver/telemetry';
 import { z } from 'zod';
 import type { Proof } from '../dpop/proof.ts';
 import { after } from '../time.ts';
 import type { Authorization } from './authorization.ts';
-import { accessTokenClaims } from './claims.ts';
+import { accessTokenClaims, idJagClaims } from './claims.ts';
 import type { SignJwt } from './sign.ts';
 
 /** RFC 6749 §5.1 */
 export const TokenResponse = z.object({
   access_token: z.string(),
   issued_token_type: z.string().optional(), // RFC 8693 §2.2.1
-  token_type: z.enum(['Bearer', 'DPoP']),
+  token_type: z.enum(['Bearer', 'DPoP', 'N_A']),
   expires_in: z.number().int().positive(),
   refresh_token: z.string().optional(),
   scope: z.string().optional(),
@@ -34,18 +34,22 @@ export type TokenIssuer = {
 export const createTokenIssuer = (deps: { issuer: string; signJwt: SignJwt; metrics: Metrics }): TokenIssuer => ({
   async issue(authorization, proof, now) {
     const issuance = toIssuance(authorization, proof, now);
-    const accessToken = await deps.signJwt(accessTokenClaims(deps.issuer, issuance, authorization));
+    const { vouched } = authorization;
+    const token = await (vouched
+      ? deps.signJwt(idJagClaims(deps.issuer, issuance, authorization, vouched), idJagType)
+      : deps.signJwt(accessTokenClaims(deps.issuer, issuance, authorization)));
     if (proof) await proof.claim();
     await authorization.commit(issuance);
 
-    deps.metrics.tokensIssued.inc({ grant_type: authorization.grantType });
+    if (vouched) deps.metrics.assertionsIssued.inc();
+    else deps.metrics.tokensIssued.inc({ grant_type: authorization.grantType });
     if (authorization.grantType === 'refresh_token') deps.metrics.tokensRefreshed.inc();
     if (issuance.agentId !== undefined) deps.metrics.agentTokensIssued.inc();
     if (authorization.grantType === 'client_credentials') deps.metrics.clientCredentialsIssued.inc();
     return {
-      access_token: accessToken,
+      access_token: token,
       ...(authorization.issuedTokenType === undefined ? {} : { issued_token_type: authorization.issuedTokenType }),
-      token_type: proof ? 'DPoP' : 'Bearer',
+      token_type: vouched ? 'N_A' : proof ? 'DPoP' : 'Bearer', // RFC 8693 §2.2.1
       expires_in: authorization.ttlSeconds,
       ...(authorization.refreshToken === undefined ? {} : { refresh_token: authorization.refreshToken }),
       ...(issuance.scopes.length > 0 ? { scope: formatScope(issuance.scopes) } : {}),

@@ -271,7 +271,7 @@ test('a mapped subject is the account it is mapped to, and never found by an add
   assert.equal(row?.subject_user_id, user.id);
 });
 
-test('what came of it is counted, and nothing of an assertion is in the log or trail [EMA-13]', async () => {
+test('what came of it is counted, and nothing of an assertion is in the audit trail [EMA-13]', async () => {
   assert.ok((await server.metric('authserver_tokens_issued_total', { grant_type: jwtBearerType })) > 10);
   assert.ok((await server.metric('authplane_xaa_policy_evaluation_total', { outcome: 'allow' })) > 10);
   assert.ok((await server.metric('authplane_xaa_policy_evaluation_total', { outcome: 'deny' })) >= 4);

@@ -67,7 +67,7 @@ test('every encoding of a secret is found where it is written', () => {
     assert.equal(own.found({ log: Buffer.from(`${before}${secret}cd`).toString('base64url') }).length, 1);
 });
 
-test('no secret is in a log, an audit event, the trace, a change, a metric or a refusal [threat L07]', async () => {
+test('no secret is in a log, an audit event, the trace, a change, a metric or a refusal [EMA-13] [threat L07]', async () => {
   await honest();
   await hostile();
   await refuseWrites();

@@ -4,6 +4,7 @@ import type { Canaries } from './canaries.ts';
 import { assertionType, newClientKey, signAssertion } from './client-assertion.ts';
 import { deviceGrantType } from './device.ts';
 import { DpopKey } from './dpop-key.ts';
+import { jwtBearerType } from './id-jag.ts';
 import type { StartedServer } from './started-server.ts';
 import { answerConsent, type Form, pkce, signIn, TestApp } from './test-app.ts';
 
@@ -11,7 +12,7 @@ const redirect_uris = ['https://app.example.com/cb'];
 const metadata = {
   client_name: 'Canary',
   redirect_uris,
-  grant_types: ['authorization_code', 'refresh_token', deviceGrantType],
+  grant_types: ['authorization_code', 'refresh_token', deviceGrantType, jwtBearerType],
   token_endpoint_auth_method: 'client_secret_post',
 };
 
@@ -119,6 +120,10 @@ export const createTraffic = async (
     const refresh_token = keep('refresh token', tokens.refresh_token);
     const refresh = { ...identity, grant_type: 'refresh_token', refresh_token };
     keep('successor', (await post('/oauth/token', refresh, await withProof(nonce))).body.refresh_token);
+    const claims = { iss: 'https://idp.example.com', client_id };
+    const header = { typ: 'oauth-id-jag+jwt' };
+    const idJag = keep('ID-JAG', await signAssertion(asServer, person.id, clientKey, { claims, header }));
+    await post('/oauth/token', { ...identity, grant_type: jwtBearerType, assertion: idJag });
     for (const token of [tokens.access_token, refresh_token, code])
       for (const path of ['/oauth/introspect', '/oauth/revoke'])
         await post(path, { ...identity, token: String(token) });

@@ -28,6 +28,27 @@ export type TrustedIdp = {
 
 export type Policy = { client_ids?: string[]; scopes?: string[]; resources?: string[]; priority?: number };
 
+/** A sound assertion of an issuer about `sub` 00u1 for a client of a server, changed as told. */
+export const signIdJag = (
+  server: Pick<AuthServer, 'issuer' | 'clock'>,
+  issuer: string,
+  key: ClientKey,
+  clientId: string,
+  { claims = {}, header = {}, key: signer = key }: AssertionChanges = {},
+): Promise<string> => {
+  const now = Math.floor(server.clock.now().getTime() / 1000);
+  const payload = {
+    ...{ iss: issuer, sub: '00u1', aud: server.issuer, client_id: clientId },
+    ...{ jti: randomUUID(), iat: now, exp: now + 300 },
+    ...claims,
+  };
+  return new SignJWT(JSON.parse(JSON.stringify(payload)) as JWTPayload)
+    .setProtectedHeader(
+      JSON.parse(JSON.stringify({ typ: 'oauth-id-jag+jwt', alg: signer.alg, kid: signer.kid, ...header })),
+    )
+    .sign(signer.privateKey);
+};
+
 /** An identity provider that a server trusts, with one policy: about everything unless said. */
 export const trustIdp = async (
   server: AuthServer,
@@ -47,19 +68,7 @@ export const trustIdp = async (
     issuer,
     keysPath: `${path}/keys`,
     key,
-    assertion(clientId, { claims = {}, header = {}, key: signer = key } = {}) {
-      const now = Math.floor(server.clock.now().getTime() / 1000);
-      const payload = {
-        ...{ iss: issuer, sub: '00u1', aud: server.issuer, client_id: clientId },
-        ...{ jti: randomUUID(), iat: now, exp: now + 300 },
-        ...claims,
-      };
-      return new SignJWT(JSON.parse(JSON.stringify(payload)) as JWTPayload)
-        .setProtectedHeader(
-          JSON.parse(JSON.stringify({ typ: 'oauth-id-jag+jwt', alg: signer.alg, kid: signer.kid, ...header })),
-        )
-        .sign(signer.privateKey);
-    },
+    assertion: (clientId, changes) => signIdJag(server, issuer, key, clientId, changes),
   };
 };
 

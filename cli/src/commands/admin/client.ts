@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import type { AdminClient } from '@authserver/admin-api';
+import { grantTypes } from '@authserver/oauth';
 import { Flags } from '@oclif/core';
 import { adminCommand } from '../../admin-command.ts';
 import { forceFlag, idFlag, listFlag, listOf, present } from '../../flags.ts';
@@ -28,8 +29,7 @@ const metadataFlags = {
     env: 'AUTHSERVER_CLIENT_REDIRECT_URIS',
   }),
   'grant-types': listFlag({
-    description:
-      'grants the client may use (RFC 7591 §2): authorization_code, refresh_token, client_credentials, urn:ietf:params:oauth:grant-type:device_code',
+    description: `grants the client may use (RFC 7591 §2): ${grantTypes.join(', ')}`,
     env: 'AUTHSERVER_CLIENT_GRANT_TYPES',
   }),
   scope: Flags.string({

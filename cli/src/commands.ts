@@ -7,6 +7,7 @@ import { clientCommands } from './commands/admin/client.ts';
 import { cryptoCommands } from './commands/admin/crypto.ts';
 import { dcrCommands } from './commands/admin/dcr.ts';
 import { declarativeCommands } from './commands/admin/declarative.ts';
+import { exchangeCommands } from './commands/admin/exchange.ts';
 import { frontingCommands } from './commands/admin/fronting.ts';
 import { grantCommands } from './commands/admin/grant.ts';
 import { idpCommands } from './commands/admin/idp.ts';
@@ -47,6 +48,7 @@ export const COMMANDS: Record<string, Command.Class> = adminCommands({
   ...resourceCommands,
   ...resourcePolicyCommands,
   ...providerCommands,
+  ...exchangeCommands,
   ...frontingCommands,
   ...cryptoCommands,
   ...declarativeCommands,

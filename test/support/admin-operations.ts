@@ -203,6 +203,14 @@ export const examples: Examples = {
   'user.tokens': async (server) => ({ params: { id: (await tokenOf(server)).userId } }),
 
   'issuance.list': async (server) => ({ query: { user: (await server.user()).id } }),
+  'exchange.explain': async (server) => ({
+    body: {
+      client_id: (await confidentialClientOf(server)).id,
+      subject_jti: (await tokenOf(server)).jti,
+      resource: ['nowhere'],
+    },
+  }),
+
   'issuance.get': async (server) => ({ params: { id: (await tokenOf(server)).jti } }),
   'issuance.revoke': async (server) => ({ params: { id: (await tokenOf(server)).jti } }),
 

@@ -8,6 +8,7 @@ import { brokeringEntities } from './entities/brokering.ts';
 import { clientEntities } from './entities/clients.ts';
 import { configurationEntities } from './entities/configuration.ts';
 import { cryptoEntities } from './entities/crypto.ts';
+import { exchangeEntities } from './entities/exchange.ts';
 import { federationEntities } from './entities/federation.ts';
 import { keyEntities } from './entities/keys.ts';
 import { registrationEntities } from './entities/registration.ts';
@@ -22,6 +23,7 @@ export const entities = {
   ...userEntities,
   ...resourceEntities,
   ...brokeringEntities,
+  ...exchangeEntities,
   ...federationEntities,
   ...tokenEntities,
   ...keyEntities,

@@ -9,6 +9,7 @@ export * from './views/audit.ts';
 export * from './views/client.ts';
 export * from './views/configuration.ts';
 export * from './views/crypto.ts';
+export * from './views/exchange.ts';
 export { Id } from './views/fields.ts';
 export * from './views/fronting.ts';
 export * from './views/grant.ts';

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import type { GrantType } from '@authserver/oauth';
 import type { Resource } from '@authserver/store';
 import { decide } from './decide.ts';
 import type { ExchangeFacts, SubjectToken } from './facts.ts';
 import { exchangeGates } from './verdict.ts';
+
+const grant: GrantType = 'urn:ietf:params:oauth:grant-type:token-exchange';
 
 const resource = (
   slug: string,
@@ -48,7 +51,14 @@ const token = {
 } satisfies SubjectToken;
 
 const facts = (change: Partial<ExchangeFacts> = {}, subject: Partial<SubjectToken> = {}): ExchangeFacts => ({
-  client: { clientId: 'gateway', tokenEndpointAuthMethod: 'client_secret_basic', ceiling: [], agent: false },
+  client: {
+    clientId: 'gateway',
+    status: 'active',
+    grantTypes: [grant],
+    tokenEndpointAuthMethod: 'client_secret_basic',
+    ceiling: [],
+    agent: false,
+  },
   subject: { ...token, ...subject },
   actor: undefined,
   provenKey: undefined,
@@ -66,10 +76,12 @@ const facts = (change: Partial<ExchangeFacts> = {}, subject: Partial<SubjectToke
 });
 const assistant = {
   clientId: 'assistant',
+  status: 'active',
+  grantTypes: [grant],
   tokenEndpointAuthMethod: 'client_secret_basic',
   ceiling: [],
   agent: true,
-} as const;
+} satisfies ExchangeFacts['client'];
 const atSide = [{ name: 'side', resource: side }];
 const consent = (...scopes: string[]) => [{ id: 'c', resourceId: 'side', epoch: 1, scopes }];
 
@@ -95,6 +107,8 @@ const denials: [name: string, facts: ExchangeFacts, gate: string, reason: string
     'client',
     'client_method_mismatch',
   ],
+  ['a suspended client', facts({ client: { ...assistant, status: 'suspended' } }), 'client', 'client_not_active'],
+  ['a client without the grant', facts({ client: { ...assistant, grantTypes: [] } }), 'client', 'grant_not_registered'],
   ['a dead subject', facts({}, { live: false }), 'subject_token', 'subject_token_revoked'],
   ['no proof of its key', facts({}, { jkt: 'k' }), 'subject_key', 'dpop_missing'],
   ['proof of another key', facts({ provenKey: 'other' }, { jkt: 'k' }), 'subject_key', 'dpop_key_mismatch'],

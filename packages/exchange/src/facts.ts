@@ -35,7 +35,7 @@ export type NamedTarget = { name: string; resource: Resource | undefined };
 /** All that a decision about an exchange rests on. Whoever gathers them, the decision is the same. */
 export type ExchangeFacts = {
   /** Who asks. */
-  client: Pick<Client, 'clientId' | 'tokenEndpointAuthMethod' | 'ceiling' | 'agent'>;
+  client: Pick<Client, 'clientId' | 'status' | 'grantTypes' | 'tokenEndpointAuthMethod' | 'ceiling' | 'agent'>;
   subject: SubjectToken;
   actor: ExchangedToken | undefined;
   /** `unknown` to whoever only explains: keys are proved in requests. */

@@ -1,15 +1,21 @@
-import { actorsOf } from '@authserver/oauth';
+import { actorsOf, type GrantType } from '@authserver/oauth';
 import { actingClientOf, actorOf } from './delegation.ts';
 import type { ExchangeFacts } from './facts.ts';
 import { deny, pass, skip, type Verdict } from './verdict.ts';
 import { isOwnToken, mayBringTokens, type Place, reachableEverywhere, takesOurTokens } from './ways.ts';
 
+const tokenExchange: GrantType = 'urn:ietf:params:oauth:grant-type:token-exchange';
+
 /** RFC 8693 §5: else whoever finds a token could trade it for another. */
 export const clientGate = ({ client }: ExchangeFacts): Verdict => {
   const gate = 'client';
+  if (client.status !== 'active')
+    return deny({ gate }, `The client is ${client.status}.`, 'invalid_client', 'client_not_active');
+  if (!client.grantTypes.includes(tokenExchange))
+    return deny({ gate }, 'The client is not registered for the grant.', 'unauthorized_client', 'grant_not_registered');
   return client.tokenEndpointAuthMethod === 'none'
     ? deny({ gate }, 'A public client may not exchange tokens.', 'unauthorized_client', 'client_method_mismatch')
-    : pass({ gate }, 'The client is confidential.');
+    : pass({ gate }, 'The client is active, confidential and registered for the grant.');
 };
 
 export const subjectTokenGate = ({ subject }: ExchangeFacts): Verdict => {

@@ -19,6 +19,7 @@ import { clientHandlers } from './handlers/clients.ts';
 import { configurationHandlers } from './handlers/configuration.ts';
 import { cryptoHandlers } from './handlers/crypto.ts';
 import { dcrHandlers } from './handlers/dcr.ts';
+import { exchangeHandlers } from './handlers/exchange.ts';
 import { onlyIf } from './handlers/feature.ts';
 import { frontingHandlers } from './handlers/fronting.ts';
 import { grantHandlers } from './handlers/grants.ts';
@@ -110,6 +111,7 @@ export const createAdminPlane = (options: AdminPlaneOptions) => {
     policy: policyHandlers(deps),
     provider: providerHandlers(deps),
     fronting: frontingHandlers(),
+    exchange: onlyIf(config.token_exchange.enabled, 'token_exchange.enabled', exchangeHandlers(deps)),
     grant: grantHandlers(),
     token: tokenHandlers(deps),
     issuance: issuanceHandlers(),

@@ -18,8 +18,8 @@ export type Round = {
   walBytes: number;
 };
 
-/** The database they share: a connection, and the process all others come from. */
-export type Postgres = { pool: pg.Pool; pid: number };
+/** The database they share: connections, and the process all others come from. */
+export type Postgres = { pool: { query(text: string): Promise<pg.QueryResult> }; pid: number };
 
 const warmUpSeconds = 4;
 

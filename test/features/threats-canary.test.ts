@@ -1,6 +1,7 @@
 /**
  * Recognisable secrets in every field, while everything works, while every write fails and while the database is gone.
- * None may be read afterwards in what is written down: logs at debug level, audit, trace, changes, metrics, error bodies.
+ * None may be read afterwards in what is written down: logs at debug level, audit, the flight recorder, changes, metrics, error
+ * bodies, and all that a collector gets: spans with their attributes and events, log records, metrics.
  */
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
@@ -8,6 +9,7 @@ import pg from 'pg';
 import { createCanaries, formsOf } from '../support/canaries.ts';
 import { createTraffic } from '../support/canary-traffic.ts';
 import { createEmptyDatabase } from '../support/database.ts';
+import { startOtlpReceiver } from '../support/otlp-receiver.ts';
 import { startServer } from '../support/started-server.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
 
@@ -19,11 +21,23 @@ const through = new URL(dsn);
 through.hostname = '127.0.0.1';
 through.port = String(proxy.port);
 
+const collector = await startOtlpReceiver();
+after(() => collector.close());
+
 const server = await startServer({
   env: {
     STORAGE_DRIVER: 'postgres',
     STORAGE_POSTGRES_DSN: through.href,
     LOG_LEVEL: 'debug',
+    LOG_OTEL: 'true',
+    LOG_OTEL_ENDPOINT: collector.http,
+    LOG_OTEL_INSECURE: 'true',
+    TRACING_ENABLED: 'true',
+    TRACING_ENDPOINT: collector.grpc,
+    TRACING_INSECURE: 'true',
+    METRICS_PROVIDER: 'both',
+    METRICS_OTEL_ENDPOINT: collector.grpc,
+    METRICS_INSECURE: 'true',
     DPOP_REQUIRE_NONCE: 'true',
     RATE_LIMIT_ENABLED: 'false',
     RATE_LIMIT_AUTH_FAIL_MAX: '0',
@@ -91,6 +105,7 @@ test('no secret is in a log, an audit event, the trace, a change, a metric or a 
     errors: server.process.stderr(),
     metrics,
     refusals: bodies.join('\n'),
+    collector: collector.text(),
     ...rows,
   };
   assert.match(where.output, /"level":"?(debug|info|20|30)/);
@@ -99,6 +114,19 @@ test('no secret is in a log, an audit event, the trace, a change, a metric or a 
   assert.match(where.refusals, /server_error/);
   assert.match(where.metrics, /authserver_/);
   for (const table of ['audit_events', 'connection_events', 'issuances']) assert.ok(rows[table], table);
+  const spans = new Set(collector.spans().map(({ name }) => name));
+  for (const name of [
+    'POST /oauth/token',
+    'GET /oauth/authorize',
+    'POST /login',
+    'POST /oauth/register',
+    'GET',
+    'sign',
+  ])
+    assert.ok(spans.has(name), `no span ${name} in ${[...spans]}`);
+  assert.ok(collector.spans().some(({ failed, attributes }) => failed && attributes['error.type'] !== undefined));
+  assert.ok(collector.logs().some(({ body }) => body === 'request failed'));
+  assert.ok(collector.metrics().some(({ name }) => name === 'authserver_tokens_issued_total'));
   const kinds = new Set([...secrets.keys()].map((name) => name.replace(/ \d+$/, '')));
   for (const kind of [
     'client secret',

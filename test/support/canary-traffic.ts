@@ -16,6 +16,13 @@ const metadata = {
   token_endpoint_auth_method: 'client_secret_post',
 };
 
+const assertionGrants = ['jwt-bearer', 'token-exchange'].map((name) => `urn:ietf:params:oauth:grant-type:${name}`);
+const grantTypes = [
+  ...['authorization_code', 'refresh_token', 'client_credentials', deviceGrantType, 'password'],
+  ...assertionGrants,
+];
+const formPaths = ['token', 'introspect', 'revoke', 'par', 'device_authorization'].map((name) => `/oauth/${name}`);
+
 /** Requests with a secret in every field, and what was answered to those that were refused. */
 export const createTraffic = async (
   server: StartedServer,
@@ -28,13 +35,19 @@ export const createTraffic = async (
   const clientKey = await newClientKey();
   keep('password', person.password);
 
+  /** What a caller may say of its own trace; none of it is ours to repeat. */
+  const context = { baggage: `session=${plain('baggage')}`, tracestate: `vendor=${plain('tracestate')}` };
   const bodies: string[] = [];
   /** A request whose refusal is kept, headers included, but for where the browser is sent. */
   const send = async (
     path: string,
     init: RequestInit = {},
   ): Promise<{ status: number; body: Record<string, unknown>; headers: Headers }> => {
-    const answer = await fetch(path.startsWith('http') ? path : `${issuer}${path}`, { redirect: 'manual', ...init });
+    const headers = { ...context, ...(init.headers as Record<string, string> | undefined) };
+    const answer = await fetch(path.startsWith('http') ? path : `${issuer}${path}`, {
+      ...{ redirect: 'manual', ...init },
+      headers,
+    });
     const text = await answer.text();
     if (answer.status >= 400)
       bodies.push(text, ...[...answer.headers].filter(([name]) => !/^(dpop-nonce|set-cookie)$/.test(name)).flat());
@@ -171,16 +184,10 @@ export const createTraffic = async (
       'grant_type',
     ];
     const all = (of: (name: string) => string): Form => Object.fromEntries(fields.map((name) => [name, of(name)]));
-    for (const grant_type of ['authorization_code', 'refresh_token', 'client_credentials', deviceGrantType, 'password'])
+    for (const grant_type of grantTypes)
       for (const make of [canary, plain]) {
         const form = { ...known, ...all(make), grant_type };
-        for (const path of [
-          '/oauth/token',
-          '/oauth/introspect',
-          '/oauth/revoke',
-          '/oauth/par',
-          '/oauth/device_authorization',
-        ]) {
+        for (const path of assertionGrants.includes(grant_type) ? ['/oauth/token'] : formPaths) {
           await post(path, form);
           await post(
             path,

@@ -61,7 +61,7 @@ export type OtlpReceiver = {
   /** How many messages came. */
   messages(signal: OtlpSignal): number;
   /** Waits until something is there. */
-  until<T>(look: () => T | undefined | false, what?: string): Promise<T>;
+  until<T>(look: () => T | undefined | false | Promise<T | undefined | false>, what?: string): Promise<T>;
   close(): Promise<void>;
 };
 
@@ -128,7 +128,7 @@ export const startOtlpReceiver = async (): Promise<OtlpReceiver> => {
     messages: (signal) => received[signal].length,
     async until(look, what = 'nothing was received in time') {
       for (let waited = 0; waited < 15_000; waited += 50) {
-        const found = look();
+        const found = await look();
         if (found !== undefined && found !== false) return found;
         await pause(50);
       }

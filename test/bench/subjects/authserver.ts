@@ -27,7 +27,10 @@ export type Authserver = Subject & {
 };
 
 /** The real all-in-one server as it is installed, with its log; only its rate limit is off, as all load has one address. */
-export const startAuthserver = async ({ dsn, directory, people }: SubjectOptions): Promise<Authserver> => {
+export const startAuthserver = async (
+  { dsn, directory, people }: SubjectOptions,
+  more: Record<string, string> = {},
+): Promise<Authserver> => {
   const [port, adminPort] = [await freePort(), await freePort()];
   const adminUrl = `http://localhost:${adminPort}`;
   const start = async (name: string, args: readonly string[], ownPort: number, core: number | undefined) =>
@@ -45,6 +48,7 @@ export const startAuthserver = async ({ dsn, directory, people }: SubjectOptions
         AUTHPLANE_STORAGE_DRIVER: 'postgres',
         AUTHPLANE_STORAGE_POSTGRES_DSN: dsn,
         AUTHPLANE_RATE_LIMIT_ENABLED: 'false',
+        ...more,
       },
       core,
       readyUrl: `http://localhost:${ownPort}/ready`,

@@ -147,6 +147,23 @@ test('what is no traceparent changes nothing and is written nowhere', async () =
   assert.doesNotMatch(receiver.text(), /bbbb/);
 });
 
+test('a bucket of a latency names a recorded request, where OpenMetrics is asked for', async () => {
+  const traceId = newTrace();
+  assert.equal((await app.clientCredentials({ resource }, 0, sampled(traceId))).status, 200);
+  await traceOf(traceId, 1);
+  const scrape = async (accept: string) => (await fetch(`${server.adminUrl}/metrics`, { headers: { accept } })).text();
+  const text = await scrape('application/openmetrics-text');
+  for (const series of [
+    'authserver_http_request_duration_seconds_bucket\\{[^}]*path="/oauth/token"',
+    'authserver_token_issuance_duration_seconds_bucket\\{[^}]*grant_type="client_credentials"',
+  ])
+    assert.match(
+      text,
+      new RegExp(`^${series}[^}]*\\} \\d+ # \\{trace_id="${traceId}"\\} 0\\.\\d+ \\d+\\.\\d{3}$`, 'm'),
+    );
+  assert.doesNotMatch(await scrape('text/plain'), /trace_id/);
+});
+
 test('a failure of ours is marked, a refusal is none', async () => {
   const refused = newTrace();
   await app.refresh('not a token', {}, 0, sampled(refused));

@@ -1,5 +1,5 @@
 import type { IncomingMessage, Server } from 'node:http';
-import { createRequestLog, type Logger, type Metrics, type Tracing } from '@authserver/telemetry';
+import { continueSpan, createRequestLog, type Logger, type Metrics, type Tracing } from '@authserver/telemetry';
 import Fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
@@ -13,7 +13,7 @@ import { parseForm } from './form.ts';
 import { clientAddress, trustedProxyCheck } from './proxies.ts';
 import { createRequestIds } from './request-ids.ts';
 import { responsesWith } from './standing-headers.ts';
-import { spanOf, traceRequests } from './trace-requests.ts';
+import { endSpan, spanOf, traceRequests } from './trace-requests.ts';
 
 export type HttpServer = FastifyInstance<
   Server,
@@ -133,8 +133,10 @@ export const createHttpServer = (options: HttpServerOptions): HttpServer => {
     };
     const durationMs = reply.elapsedTime;
     options.metrics.httpRequests.inc(labels);
-    options.metrics.httpDuration.observe(labels, durationMs / 1000);
     const span = spanOf(request);
+    const observe = () => options.metrics.httpDuration.observe(labels, durationMs / 1000);
+    if (span) continueSpan(span, observe);
+    else observe();
     logRequest({
       level: reply.statusCode >= 500 ? 'error' : reply.statusCode >= 400 ? 'warn' : 'info',
       requestId: request.id,
@@ -148,6 +150,7 @@ export const createHttpServer = (options: HttpServerOptions): HttpServer => {
       traceId: span?.traceId,
       spanId: span?.spanId,
     });
+    if (span) endSpan(span, reply.statusCode);
     done();
   });
 

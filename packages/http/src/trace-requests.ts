@@ -45,14 +45,10 @@ export const traceRequests = (app: HttpServer, tracing: Tracing, isTrustedProxy:
     if (span === undefined) done();
     else continueSpan(span, done);
   });
+};
 
-  app.addHook('onResponse', (request: Traced, reply, done) => {
-    const span = request[spanKey];
-    if (span !== undefined) {
-      const status = reply.statusCode;
-      span.set({ 'http.response.status_code': status });
-      span.end(status >= 500 ? { name: String(status) } : undefined);
-    }
-    done();
-  });
+/** After the answer, and after all that is still to be told of it. */
+export const endSpan = (span: Span, status: number): void => {
+  span.set({ 'http.response.status_code': status });
+  span.end(status >= 500 ? { name: String(status) } : undefined);
 };

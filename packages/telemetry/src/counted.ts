@@ -1,5 +1,7 @@
 import type { MetricObjectWithValues, MetricValueWithName } from 'prom-client';
+import type { Exemplar } from './openmetrics.ts';
 import { createSeries, type Labels } from './series.ts';
+import { currentSpan } from './spans.ts';
 
 /**
  * Counters and histograms in plain numbers. Every request counts in some of them, and prom-client builds and checks a key
@@ -44,7 +46,12 @@ export const createHistogram = (
 ): CountedMetric & { observe(...args: unknown[]): void } => {
   const { name, labelNames } = declaration;
   /** A value counts once, in the first bucket it fits into; the last one has no bound. */
-  const series = createSeries(labelNames, () => ({ buckets: [...bounds, 0].fill(0), sum: 0 }));
+  const series = createSeries(labelNames, () => ({
+    buckets: [...bounds, 0].fill(0),
+    sum: 0,
+    /** Of each bucket the last request that was recorded. */
+    exemplars: undefined as Exemplar[] | undefined,
+  }));
   const add = (labels: Labels, value: number): void => {
     if (!Number.isFinite(value)) throw new RangeError(`${name} cannot hold ${value}`);
     const state = series.find(labels);
@@ -52,6 +59,10 @@ export const createHistogram = (
     while (at < bounds.length && value > (bounds[at] as number)) at += 1;
     (state.buckets[at] as number) += 1;
     state.sum += value;
+    const span = currentSpan();
+    if (span === undefined) return;
+    state.exemplars ??= [];
+    state.exemplars[at] = { traceId: span.traceId, value, atSeconds: Date.now() / 1000 };
   };
   if (labelNames.length === 0) series.find(none);
   return {
@@ -66,7 +77,9 @@ export const createHistogram = (
     let count = 0;
     const buckets = state.buckets.map((inBucket, at) => {
       count += inBucket;
-      return { labels: { le: bounds[at] ?? '+Inf', ...labels }, value: count, metricName: `${name}_bucket` };
+      const exemplar = state.exemplars?.[at];
+      const labelled = { labels: { le: bounds[at] ?? '+Inf', ...labels }, value: count, metricName: `${name}_bucket` };
+      return exemplar === undefined ? labelled : { ...labelled, exemplar };
     });
     return [
       ...buckets,

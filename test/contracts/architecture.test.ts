@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { version } from '@authserver/telemetry';
@@ -263,5 +263,16 @@ test('every package has the version of the release', () => {
     [...workspaces, { name: 'the repository', version: manifest.version as string }]
       .filter((workspace) => workspace.version !== version)
       .map((workspace) => `${workspace.name} is ${workspace.version}, not ${version}`),
+  );
+});
+
+test('every decision has a number of its own, in its name and in its title', () => {
+  const pages = readdirSync(join(root, 'docs/decisions')).sort();
+  const numbers = pages.map((page) => page.slice(0, 4));
+  none(pages.filter((_page, at) => numbers[at] === numbers[at - 1]));
+  none(
+    pages.filter(
+      (page) => !readFileSync(join(root, 'docs/decisions', page), 'utf8').startsWith(`# ${page.slice(0, 4)}. `),
+    ),
   );
 });

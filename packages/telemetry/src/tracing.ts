@@ -4,7 +4,7 @@
  * Whether a request is recorded is decided before anything is made of it. A caller's own decision counts only when it comes
  * by a trusted proxy: anybody can send `traceparent` with the sampled flag set, and pay nothing for what it costs us. For
  * everybody else chance decides, not the trace id, which they may choose; and their trace is not continued but linked to,
- * so that nobody can write into a trace of somebody else's (docs/decisions/0027-whose-trace-is-followed.md).
+ * so that nobody can write into a trace of somebody else's (docs/decisions/0031-whose-trace-is-followed.md).
  */
 import {
   type Attributes,

@@ -2,6 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createMetricsLedger } from './ledger.ts';
 import { createMetrics } from './metrics.ts';
+import { toOpenMetrics } from './openmetrics.ts';
+import { continueSpan, type Span } from './spans.ts';
 
 /** The value of a series in the text of all processes. */
 const valueIn = (text: string, series: string): number | undefined => {
@@ -55,4 +57,25 @@ test('what a process counted stays when it has gone, however many go, and its ga
     assert.equal(valueIn(text, 'authserver_introspection_duration_seconds_count'), 1 + 2 * gone);
     assert.equal(valueIn(text, 'authserver_active_clients'), 0);
   }
+});
+
+test('of several processes the latest trace of a bucket is named, and only where it was recorded', async () => {
+  const processIn = (traceId?: string) => {
+    const metrics = createMetrics();
+    const observe = () => metrics.introspectionDuration.observe(0.003);
+    if (traceId === undefined) observe();
+    else continueSpan({ traceId, isOver: false } as Span, observe);
+    return metrics.snapshot();
+  };
+  const own = await processIn();
+  const first = await processIn('a'.repeat(32));
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  const second = await processIn('b'.repeat(32));
+  const sum = createMetricsLedger().sum(own, [second, first]);
+  const text = toOpenMetrics(await sum.getMetricsAsJSON());
+  const bucket =
+    /^authserver_introspection_duration_seconds_bucket\{le="0\.005"\} 3 # \{trace_id="(\w+)"\} 0\.003 [\d.]+$/m;
+  assert.equal(bucket.exec(text)?.[1], 'b'.repeat(32));
+  assert.equal(text.match(/# \{/g)?.length, 1);
+  assert.doesNotMatch(await sum.metrics(), /# \{/, 'Prometheus text has no place for it');
 });

@@ -1,4 +1,5 @@
 import client, { type MetricObjectWithValues, type MetricValue } from 'prom-client';
+import type { Exemplar } from './openmetrics.ts';
 
 /** The values of all metrics of a process at one moment, as plain data. */
 export type MetricsSnapshot = MetricObjectWithValues<MetricValue<string>>[];
@@ -40,9 +41,31 @@ export const createMetricsLedger = (): MetricsLedger => {
     },
     sum(own, others) {
       const mine = own.map((metric) => (isOmitted(metric) ? { ...metric, aggregator: 'first' as const } : metric));
-      return AggregatorRegistry.aggregate([mine, ...others.map((other) => other.filter(isShared)), ...dead]);
+      const all = [mine, ...others.map((other) => other.filter(isShared)), ...dead];
+      const whole = AggregatorRegistry.aggregate(all) as client.Registry;
+      return withExemplars(whole, [own, ...others]);
     },
   };
+};
+
+type Value = MetricsSnapshot[number]['values'][number] & { metricName?: string; exemplar?: Exemplar };
+const seriesOf = ({ metricName, labels }: Value): string => `${metricName} ${JSON.stringify(labels)}`;
+
+/** A sum of prom-client has none: each bucket gets the latest that one of the processes has. */
+const withExemplars = (whole: client.Registry, parts: readonly MetricsSnapshot[]): client.Registry => {
+  const latest = new Map<string, Exemplar>();
+  for (const value of parts.flatMap((part) => part.flatMap(({ values }) => values as Value[]))) {
+    const { exemplar } = value;
+    if (exemplar && !((latest.get(seriesOf(value))?.atSeconds ?? 0) > exemplar.atSeconds))
+      latest.set(seriesOf(value), exemplar);
+  }
+  if (latest.size === 0) return whole;
+  for (const { values } of whole.getMetricsAsArray() as unknown as { values: Value[] }[])
+    for (const value of values) {
+      const exemplar = latest.get(seriesOf(value));
+      if (exemplar) value.exemplar = exemplar;
+    }
+  return whole;
 };
 
 /** The type is a number in prom-client's declarations and a word in what it gives out. */

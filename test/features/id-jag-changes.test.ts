@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { decodeJwt } from 'jose';
-import { startAuthServer } from '../support/auth-server.ts';
+import { soon, startAuthServer } from '../support/auth-server.ts';
 import { assertingClient, trade, trustIdp } from '../support/id-jag.ts';
 import { startIdentityProviders } from '../support/identity-provider.ts';
 import { denied, ok, type TestApp } from '../support/test-app.ts';
@@ -102,7 +102,8 @@ test('a policy that changed unheard of decides all the same, and the assertion i
   await policy(null);
   // This pod knows the refusal by now; an operator's change would have told it.
   await admin.idp.update({ id: world.idp.id, body: { name: 'Again' } });
-  await applied();
+  const isHeard = async () => (await trade(world.app, await world.assertion())).status === 200;
+  await soon('it is heard of', isHeard, 5000);
   ok(await trade(world.app, assertion));
 });
 

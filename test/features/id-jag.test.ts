@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { createHmac } from 'node:crypto';
 import { test } from 'node:test';
 import { decodeJwt } from 'jose';
-import { startAuthServer } from '../support/auth-server.ts';
+import { soon, startAuthServer } from '../support/auth-server.ts';
 import { newClientKey } from '../support/client-assertion.ts';
 import { DpopKey } from '../support/dpop-key.ts';
 import { assertingClient, jwtBearerType, trade, trustIdp } from '../support/id-jag.ts';
@@ -234,7 +234,7 @@ test('policies: the first about client and resource decides, and narrows (xaa po
   const add = (policy: object) => admin.xaaPolicy.create({ body: { idp_id: policed.id, ...policy } as never });
   await add({ priority: 50, client_ids: [app.clientId], resources: [uri], scopes: ['tools/read', 'more'] });
   await add({ priority: 60, scopes: [] });
-  await new Promise((resolve) => setTimeout(resolve, 60));
+  await soon('the policies are heard of', async () => (await ask('tools/read')).status === 200, 5000);
   assert.equal(ok(await ask('tools/read tools/write')).scope, 'tools/read');
   assert.equal(ok(await ask(undefined)).scope, 'tools/read');
   denied(await ask('tools/write'), 'access_denied', 403);

@@ -9,7 +9,9 @@ const exchange: GrantType = 'urn:ietf:params:oauth:grant-type:token-exchange';
 const type = (name: string) => `urn:ietf:params:oauth:token-type:${name}`;
 
 const server = await startAuthServer({ pods: 2, env: { TOKEN_EXCHANGE_MAX_CHAIN_DEPTH: '3' } });
-const lenient = await startAuthServer({ env: { TOKEN_EXCHANGE_ALLOW_SELF_EXCHANGE: 'true' } });
+const lenient = await startAuthServer({
+  env: { TOKEN_EXCHANGE_ALLOW_SELF_EXCHANGE: 'true', AGENTS_ENABLE_JWKS_LISTING: 'true' },
+});
 const user = await server.user();
 const confidential = { authMethod: 'client_secret_basic' } as const;
 const assistant = await server.client({
@@ -210,6 +212,21 @@ test('where the operator lets clients exchange their own tokens, the audience st
   assert.equal(ok(await own.exchange(access_token, { resource: next.uri })).scope, 'tools/read');
   const ofServer = (await own.authorize({ user: person, scope: 'tools/read' })).access_token;
   assert.deepEqual(decodeJwt(ok(await own.exchange(ofServer)).access_token).aud, [lenient.issuer]);
+});
+
+test('the key set lists the agents of operators where it is told to, as long as they are active', async () => {
+  const keySet = async (at: string) =>
+    (await (await fetch(`${at}/.well-known/jwks.json`)).json()) as { keys: object[]; agents?: { agent_id: string }[] };
+  assert.deepEqual((await keySet(lenient.issuer)).agents, []);
+  const agent = await lenient.client({ agent: true, name: 'Planner' });
+  await lenient.client({ agent: true, source: 'dcr' }); // what a client says of itself is not published in our name
+  await lenient.client({});
+  const { keys, agents } = await keySet(lenient.issuer);
+  assert.deepEqual(agents, [{ agent_id: agent.clientId, name: 'Planner' }]);
+  assert.equal(keys.length > 0, true);
+  await lenient.change('client', agent.clientId, (tx) => tx.clients.setStatus(agent.clientId, ['active'], 'suspended'));
+  assert.deepEqual((await keySet(lenient.issuer)).agents, []);
+  assert.equal((await keySet(server.issuer)).agents, undefined, 'off unless it is told to');
 });
 
 test('switched off, the grant is not there and says which setting does it', async () => {

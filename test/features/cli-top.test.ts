@@ -113,7 +113,9 @@ const onTerminal = (args: string[], before = '') => {
     type: (keys: string) => child.stdin.write(keys),
     /** Lines of the latest page, as they look. */
     page: () =>
-      (pages().at(-1) ?? '').split('\u001b[?2026l', 1).flatMap((page) => stripVTControlCharacters(page).split('\r\n')),
+      (pages().at(-1) ?? '')
+        .split('\u001b[?2026l', 1)
+        .flatMap((page) => stripVTControlCharacters(page).replaceAll('\r', '').split('\n')),
     /** Waits for a page that has it. */
     async shows(pattern: RegExp): Promise<void> {
       for (const end = performance.now() + 20_000; performance.now() < end; await setTimeout(50))

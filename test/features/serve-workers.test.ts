@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { createDatabase } from '../support/database.ts';
+import { startOtlpReceiver } from '../support/otlp-receiver.ts';
 import { emptyDirectory } from '../support/server-process.ts';
 import { launchServer, type StartedServer, startServer } from '../support/started-server.ts';
 import { read, type TestApp } from '../support/test-app.ts';
@@ -16,7 +17,12 @@ import { read, type TestApp } from '../support/test-app.ts';
 const database = await createDatabase();
 after(() => database.drop());
 const directory = await emptyDirectory();
+const collector = await startOtlpReceiver();
+after(() => collector.close());
 const env = {
+  METRICS_PROVIDER: 'both',
+  METRICS_OTEL_ENDPOINT: collector.grpc,
+  METRICS_INSECURE: 'true',
   STORAGE_DRIVER: 'postgres',
   STORAGE_POSTGRES_DSN: database.dsn,
   SERVER_DRAIN_DELAY: '500ms',
@@ -203,6 +209,7 @@ test('SIGUSR2: a connection that was kept without a request brings one more, whe
 
 test('SIGTERM: not ready first, requests finish, and no process is left', async () => {
   const pids = living();
+  const before = await metric(server.adminUrl, issued);
   const traffic = load(machine, 4);
   await until('traffic', async () => traffic.counts.ok > 20);
   server.process.signal('SIGTERM', 'group');
@@ -215,6 +222,11 @@ test('SIGTERM: not ready first, requests finish, and no process is left', async 
   );
   assert.deepEqual(await server.process.ended(), { code: 0, signal: null });
   assert.deepEqual(pids.filter(isAlive), []);
+  const sums = collector.metrics().filter(({ name }) => name === 'authserver_tokens_issued_total');
+  const sent = sums.filter(({ attributes }) => attributes.grant_type === 'client_credentials');
+  assert.equal(sent.length, 1, 'a collector is told one sum of all workers, those that have gone included');
+  const more = (sent[0]?.value ?? 0) - before;
+  assert.ok(more >= traffic.counts.ok && more <= traffic.counts.ok + 4, `${more} for ${traffic.counts.ok} answers`);
 });
 
 test('the token service has workers as well, with metrics and health on its internal port', async () => {

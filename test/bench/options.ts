@@ -20,10 +20,11 @@ const listed = (text: string | undefined, otherwise: readonly string[]): readonl
   text === undefined ? otherwise : text.split(',').filter((name) => name !== '' && name !== 'none');
 
 /** What is demanded of the server: shares of the ceiling's rate, and multiples of oidc-provider's. */
-export const targets: Record<Operation, { ceiling: number; 'oidc-provider'?: number }> = {
+export const targets: Record<Operation, { ceiling?: number; 'oidc-provider'?: number; client_credentials?: number }> = {
   client_credentials: { ceiling: 0.65, 'oidc-provider': 2 },
   refresh_token: { ceiling: 0.55, 'oidc-provider': 3.5 },
   authorization_code: { ceiling: 0.5, 'oidc-provider': 4 },
+  token_exchange: { client_credentials: 0.5 },
   introspection: { ceiling: 0.6, 'oidc-provider': 4 },
   metadata: { ceiling: 0.8 },
   jwks: { ceiling: 0.8 },

@@ -1,4 +1,5 @@
 import type pg from 'pg';
+import type { Plan } from './load/plan.ts';
 import { runLoad } from './load/run-load.ts';
 import { cpuSeconds, familyCpuSeconds } from './machine.ts';
 import type { Options } from './options.ts';
@@ -29,12 +30,13 @@ const warmUpSeconds = 4;
  */
 export const measure = async (
   operation: Operation,
-  subjects: readonly Subject[],
+  all: readonly Subject[],
   postgres: Postgres,
   { rounds, seconds, connections }: Options,
 ): Promise<Map<Subject, Round[]>> => {
+  const subjects = all.filter(({ plans }) => plans[operation]);
   const load = async (subject: Subject, duration: number) => {
-    const plan = subject.plans[operation];
+    const plan = subject.plans[operation] as Plan;
     const result = await runLoad({ plan, ports: [subject.port], connections, seconds: duration });
     subject.plans[operation] = result.plan;
     return result;

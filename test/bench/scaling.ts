@@ -1,3 +1,4 @@
+import type { Plan } from './load/plan.ts';
 import { runLoad } from './load/run-load.ts';
 import type { Options } from './options.ts';
 import { table } from './report.ts';
@@ -18,7 +19,7 @@ export const measureScaling = async (
     try {
       while (started.length < podCount) started.push(await authserver.startPod(workerCount));
       const load = {
-        plan: authserver.plans.client_credentials,
+        plan: authserver.plans.client_credentials as Plan,
         ports: started.map(({ port }) => port),
         connections,
       };

@@ -7,6 +7,7 @@ import { type Server, serverCore, startServer } from '../machine.ts';
 import {
   authorizePath,
   basic,
+  behind,
   cookieHeader,
   plansFor,
   redeem,
@@ -65,13 +66,20 @@ export const startAuthserver = async (
     authMethod: 'client_secret_basic',
     redirectUris: [redirectUri],
   });
-  const held = { cookies: [] as string[], refreshTokens: [] as string[], accessTokens: [] as string[] };
+  const held = {
+    cookies: [] as string[],
+    refreshTokens: [] as string[],
+    accessTokens: [] as string[],
+    exchangeable: [] as string[],
+  };
   for (let index = 0; index < people; index += 1) {
     const user = { id: '', email: `person${index}@example.com`, password };
     await admin.user.create({ body: { email: user.email, name: `Person ${index}`, password } });
     const browser = new TestBrowser();
     const callback = await app.throughPages(browser, await browser.get(app.url(authorizePath(client.id))), { user });
-    held.refreshTokens.push((await redeem(port, authorization, callback)).refresh_token);
+    const own = await redeem(port, authorization, callback);
+    held.refreshTokens.push(own.refresh_token);
+    held.exchangeable.push(own.access_token);
     held.cookies.push(cookieHeader(browser.cookies));
     const token = await tokenFrom(port, authorization, { grant_type: 'client_credentials', scope, resource });
     held.accessTokens.push(token.access_token);
@@ -113,12 +121,22 @@ const createClient = async (admin: AdminClient): Promise<{ id: string; secret: s
   const client = await admin.client.create({
     body: {
       client_name: 'bench',
-      grant_types: ['client_credentials', 'authorization_code', 'refresh_token'],
+      grant_types: [
+        'client_credentials',
+        'authorization_code',
+        'refresh_token',
+        'urn:ietf:params:oauth:grant-type:token-exchange',
+      ],
       redirect_uris: [redirectUri],
       token_endpoint_auth_method: 'client_secret_basic',
       scope,
     },
   });
+  await admin.resource.create({
+    body: { slug: 'behind', uri: behind, backend_kind: 'mint', scopes: [{ name: scope }] },
+  });
+  await admin.fronting.create({ body: { source: 'bench', target: 'behind', scope_map: { [scope]: [scope] } } });
+  await admin.policy.addRuntimeClient({ slug: 'bench', body: { client_id: client.client_id } });
   return { id: client.client_id, secret: client.client_secret ?? '' };
 };
 

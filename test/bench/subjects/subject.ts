@@ -6,6 +6,7 @@ export const operations = [
   'client_credentials',
   'refresh_token',
   'authorization_code',
+  'token_exchange',
   'introspection',
   'metadata',
   'jwks',
@@ -17,7 +18,8 @@ export type Subject = {
   name: string;
   server: Server;
   port: number;
-  plans: Record<Operation, Plan>;
+  /** Of what it can do. */
+  plans: Partial<Record<Operation, Plan>>;
   /** Statements its processes have sent to PostgreSQL. */
   statements(): Promise<number>;
 };
@@ -33,6 +35,7 @@ export type SubjectOptions = {
 /** What the clients of all subjects are called and ask for, so that messages have the same size. */
 export const redirectUri = 'http://localhost:3000/callback';
 export const resource = 'http://localhost:3000/mcp';
+export const behind = 'http://localhost:3000/behind';
 export const scope = 'tools/read';
 export const paths = { token: '/oauth/token', authorize: '/oauth/authorize', introspect: '/oauth/introspect' };
 
@@ -64,7 +67,9 @@ export const plansFor = (held: {
   cookies: readonly string[];
   refreshTokens: readonly string[];
   accessTokens: readonly string[];
-}): Record<Operation, Plan> => {
+  /** Tokens of people for the resource, where they can be exchanged for one behind it. */
+  exchangeable?: readonly string[];
+}): Partial<Record<Operation, Plan>> => {
   const { authorization } = held;
   const post = (path: string, forms: readonly string[]): Plan => ({ kind: 'post', path, authorization, forms });
   return {
@@ -81,6 +86,19 @@ export const plansFor = (held: {
       authorization,
       form: form({ grant_type: 'authorization_code', redirect_uri: redirectUri, code_verifier: verifier, resource }),
     },
+    ...(held.exchangeable && {
+      token_exchange: post(
+        paths.token,
+        held.exchangeable.map((token) =>
+          form({
+            grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
+            subject_token: token,
+            subject_token_type: 'urn:ietf:params:oauth:token-type:access_token',
+            resource: behind,
+          }),
+        ),
+      ),
+    }),
     introspection: {
       kind: 'post',
       path: paths.introspect,

@@ -246,8 +246,8 @@ test('off localhost nothing is generated: every missing secret is asked for at o
 });
 
 test('a setting that has no effect in this release is said to have none', async () => {
-  const server = await startServer({ directory, ports: warm.ports, env: { TOKEN_EXCHANGE_TOKEN_EXPIRY: '2h' } });
-  assert.match(server.process.stdout(), /without effect in this release: .*token_exchange/);
+  const server = await startServer({ directory, ports: warm.ports, env: { OIDC_DISPLAY_NAME: 'Staff' } });
+  assert.match(server.process.stdout(), /without effect in this release: .*oidc/);
   await server.stop();
 });
 

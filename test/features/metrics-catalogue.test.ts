@@ -65,6 +65,7 @@ const standing: readonly Key[] = [
   'changeChannelUp',
   'partitionsUntil',
   'purgeLag',
+  'purgeLastDuration',
 ];
 
 for (const { what, does, moves } of deeds)

@@ -38,6 +38,7 @@ const bodies: Record<string, Record<string, unknown>> = {
   'POST /admin/xaa/subject-mappings': { idp_id: 'nobody', idp_subject: 'somebody' },
   'PATCH /admin/xaa/subject-mappings/{id}': { local_user_id: null },
   'POST /admin/keys/{kid}/retire': { force: false },
+  'POST /admin/exchange/explain': { client_id: 'c', subject_client_id: 'c' },
   'POST /admin/admin-keys': { label: 'CI', role: 'viewer' },
   'PATCH /admin/admin-keys/{id}': { label: 'CI' },
   'POST /admin/configuration/plan': { configuration: {} },

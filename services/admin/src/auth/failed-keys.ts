@@ -45,11 +45,12 @@ export const createFailedKeys = (options: {
   const here = new Map<string, { attempts: number; endsAt: Date }>();
   const isTooMany = ({ attempts, endsAt }: { attempts: number; endsAt: Date }): boolean =>
     max > 0 && attempts >= max && endsAt > clock.now();
-  const endOfWindow = (): Date => new Date(clock.now().getTime() + options.windowSeconds * 1000);
+  const endOfWindow = (start: Date): Date => new Date(start.getTime() + options.windowSeconds * 1000);
 
   const countHere = (address: string): void => {
+    const now = clock.now();
     const known = here.get(address);
-    const open = known && known.endsAt > clock.now() ? known : { attempts: 0, endsAt: endOfWindow() };
+    const open = known && known.endsAt > now ? known : { attempts: 0, endsAt: endOfWindow(now) };
     if (!known && here.size >= mostAddresses) here.clear();
     here.set(address, { ...open, attempts: open.attempts + 1 });
   };
@@ -74,11 +75,12 @@ export const createFailedKeys = (options: {
       else countHere(address);
       try {
         await report();
+        const now = clock.now();
         await store.adminKeyFailures.count({
           ...{ address, reason, keyId, ip, userAgent },
           attempt: reason !== 'limited',
-          now: clock.now(),
-          endsAt: endOfWindow(),
+          now,
+          endsAt: endOfWindow(now),
           most: mostAddresses,
         });
       } catch (error) {

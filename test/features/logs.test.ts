@@ -104,8 +104,11 @@ test('what the audit trail has is in the log once it is committed, and what was 
 
 test('a start says what it offers, and a reload of the keys what it found', async () => {
   const [{ features }] = await linesWith({ msg: 'features' });
-  const { dpop, redis, dcr } = features as Record<string, string>;
-  assert.deepEqual({ dpop, redis, dcr }, { dpop: 'enabled', redis: 'disabled', dcr: 'enabled' });
+  const { dpop, redis, dcr, token_exchange } = features as Record<string, string>;
+  assert.deepEqual(
+    { dpop, redis, dcr, token_exchange },
+    { dpop: 'enabled', redis: 'disabled', dcr: 'enabled', token_exchange: 'enabled' },
+  );
   server.process.signal('SIGHUP');
   const [{ key_count, duration_ms }] = await linesWith({ msg: 'signing keys reloaded' });
   assert.equal(key_count, 2, 'the current key and the next');

@@ -13,17 +13,19 @@ test('the load rig measures every operation of every server without an error', a
   });
   const rows = stdout.split('\n').map((line) => line.split('|').map((cell) => cell.trim()));
   const measured = (name: string) => rows.filter(([, operation]) => operation === name);
-  for (const operation of [
-    'client_credentials',
-    'refresh_token',
-    'authorization_code',
-    'introspection',
-    'metadata',
-    'jwks',
-  ]) {
+  const all = ['authserver', 'ceiling', 'oidc-provider'];
+  for (const [operation, servers] of Object.entries({
+    client_credentials: all,
+    refresh_token: all,
+    authorization_code: all,
+    token_exchange: ['authserver'],
+    introspection: all,
+    metadata: all,
+    jwks: all,
+  })) {
     assert.deepEqual(
       measured(operation).map(([, , server]) => server),
-      ['authserver', 'ceiling', 'oidc-provider'],
+      servers,
     );
     // A rate with refusals in it has their number beside it.
     for (const [, , server, rate] of measured(operation))

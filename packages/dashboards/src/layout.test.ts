@@ -47,6 +47,21 @@ for (const [name, dashboard] of named) {
   });
 }
 
+test('latencies show the requests that were traced, where the series have them, and nothing else asks for such', () => {
+  type Target = { expr?: string; exemplar?: boolean };
+  const asked = named
+    .flatMap(([, dashboard]) => panelsOf(dashboard))
+    .filter(({ type }) => type === 'timeseries')
+    .flatMap(({ fieldConfig, targets }) =>
+      (targets ?? []).map((target) => ({ unit: fieldConfig?.defaults.unit, ...(target as Target) })),
+    );
+  for (const { unit, expr = '', exemplar } of asked)
+    assert.equal(exemplar === true, unit === 's' && /_seconds_bucket\{/.test(expr), expr);
+  assert.ok(
+    asked.some(({ expr, exemplar }) => exemplar && expr?.includes('authserver_token_issuance_duration_seconds')),
+  );
+});
+
 test('dashboards have addresses of their own', () => {
   const uids = named.map(([, { uid = '' }]) => uid);
   assert.equal(new Set(uids).size, uids.length);

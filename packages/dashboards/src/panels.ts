@@ -104,7 +104,10 @@ export const answer = (options: {
     .span(columns / answersInARow)
     .height(4);
 
-/** How something went over time. */
+/** Buckets as they were scraped name a trace each; what a rule recorded of them does not. */
+const hasExemplars = (expr: string): boolean => /_bucket\{/.test(expr);
+
+/** How something went over time. Latencies show as points the requests that were traced. */
 export const chart = (options: {
   title: string;
   what?: string;
@@ -120,7 +123,12 @@ export const chart = (options: {
   const panel = new TimeSeriesBuilder()
     .title(options.title)
     .datasource(dataSource)
-    .targets(options.queries.map(({ expr, legend }, at) => ask(expr, legend).refId(String.fromCharCode(65 + at))))
+    .targets(
+      options.queries.map(({ expr, legend }, at) => {
+        const target = ask(expr, legend).refId(String.fromCharCode(65 + at));
+        return options.unit === 's' && hasExemplars(expr) ? target.exemplar(true) : target;
+      }),
+    )
     .unit(options.unit ?? 'short')
     .min(0)
     .drawStyle(GraphDrawStyle.Line)

@@ -87,6 +87,24 @@ test('--only takes names as people write them, and does no other', async () => {
   assert.equal(await count('browser_sessions'), 3);
 });
 
+test('a client that goes is in the log as it is in the audit trail, before its target is said to be done', async () => {
+  const { clientId } = await server.client();
+  await server.sql(
+    `update clients set registration_source = 'dcr', last_used_at = now() - interval '366 days' where client_id = $1`,
+    [clientId],
+  );
+  const { code, stderr } = await purge('--only', 'unused-clients');
+  assert.equal(code, 0, stderr);
+  const lines = linesOf(stderr) as (Line & { action?: string; client_id?: string })[];
+  assert.deepEqual(
+    lines.map(({ msg, action, client_id }) => [msg, action, client_id]),
+    [
+      ['audit', 'client.expired', clientId],
+      ['purge completed', undefined, undefined],
+    ],
+  );
+});
+
 test('what cannot be meant is a usage error that says what can', async () => {
   for (const only of ['tables', ',,'])
     assert.match(failedWith(await purge('--only', only), 2), /valid targets are assertion-jti, .*, unused-clients/);

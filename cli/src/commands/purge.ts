@@ -72,7 +72,8 @@ target failed or the purge was interrupted. Migrations are not applied.`;
   }
 
   private async purge(options: Deletion): Promise<Result> {
-    const [{ purge }, { createErrorLogger }] = await Promise.all([
+    const [{ mirrorAudit }, { purge }, { createErrorLogger }] = await Promise.all([
+      import('@authserver/boot'),
       import('@authserver/store'),
       import('@authserver/telemetry'),
     ]);
@@ -84,6 +85,7 @@ target failed or the purge was interrupted. Migrations are not applied.`;
     const outcome = await purge({
       ...options,
       now: () => new Date(),
+      onAudited: mirrorAudit(logger),
       async onStart(target, count) {
         deleted = 0;
         toldAt = performance.now();

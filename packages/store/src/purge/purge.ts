@@ -19,7 +19,7 @@ export type PurgeResult = {
   error?: unknown;
 };
 
-export type PurgeOptions = Pick<SessionOptions, 'dsn' | 'onQuery'> & {
+export type PurgeOptions = Pick<SessionOptions, 'dsn' | 'onQuery' | 'onAudited'> & {
   targets: readonly PurgeTarget[];
   now: () => Date;
   /** Ends the purge in the middle of a target. */

@@ -1,6 +1,7 @@
 import pg from 'pg';
 import type { Database, Queryable, Row } from '../db.ts';
 import { toStoreError } from '../errors.ts';
+import type { AuditEvent } from '../runtime/audit-events.ts';
 
 export type Session = Database & {
   /** Ends the statement that is under way, if there is one. */
@@ -11,6 +12,8 @@ export type SessionOptions = {
   dsn: string;
   applicationName: string;
   onQuery?: ((operation: string, seconds: number) => void) | undefined;
+  /** Told of every audit event of this session, once it is committed. */
+  onAudited?: ((event: AuditEvent) => void) | undefined;
 };
 
 /**
@@ -18,7 +21,7 @@ export type SessionOptions = {
  *
  * It waits for nobody's lock for long, and its commits do not wait for the disk. What a crash loses is a few deletions, which come again.
  */
-export const openSession = async ({ dsn, applicationName, onQuery }: SessionOptions): Promise<Session> => {
+export const openSession = async ({ dsn, applicationName, onQuery, onAudited }: SessionOptions): Promise<Session> => {
   const connection = new pg.Client({
     connectionString: dsn,
     application_name: applicationName,
@@ -51,13 +54,20 @@ export const openSession = async ({ dsn, applicationName, onQuery }: SessionOpti
   };
   const pid = (await on.query<{ pid: number }>('session_pid', 'select pg_backend_pid() as pid')).rows[0]?.pid;
 
+  const passOn = (events: readonly AuditEvent[]): void => {
+    if (onAudited) events.forEach(onAudited);
+  };
+
   return {
     ...on,
+    audited: passOn,
     async transaction(work) {
       await on.query('begin', 'begin isolation level read committed');
       try {
-        const result = await work(on);
+        const events: AuditEvent[] = [];
+        const result = await work({ ...on, audited: (more) => events.push(...more) });
         await on.query('commit', 'commit');
+        passOn(events);
         return result;
       } catch (error) {
         await on.query('rollback', 'rollback').catch(() => {});

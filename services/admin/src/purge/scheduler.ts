@@ -1,3 +1,4 @@
+import { mirrorAudit } from '@authserver/boot';
 import { type PurgeTarget, purge } from '@authserver/store';
 import type { Logger, Metrics } from '@authserver/telemetry';
 
@@ -32,6 +33,7 @@ export const startPurgeScheduler = (options: PurgeSchedulerOptions): PurgeSchedu
       unlessDoneWithin: intervalSeconds / 2,
       onDeleted: (target, rows) => metrics.purgeDeleted.inc({ target }, rows),
       onQuery: (operation, seconds) => metrics.dbDuration.observe({ operation, store: 'postgres' }, seconds),
+      onAudited: mirrorAudit(logger),
       onEnd({ target, outcome, deleted, error }) {
         if (outcome === 'failed') {
           metrics.purgeFailures.inc({ target });

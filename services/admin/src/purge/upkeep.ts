@@ -1,3 +1,4 @@
+import { mirrorAudit } from '@authserver/boot';
 import { type Config, isLocalhostIssuer } from '@authserver/config';
 import type { Keyring, KeyStore } from '@authserver/keys';
 import { createStore, keepPartitions, openDatabase, purgeTargets } from '@authserver/store';
@@ -33,6 +34,7 @@ export const startUpkeep = (options: {
     applicationName: 'authserver upkeep',
     queryTimeoutMs: 10_000,
     onQuery: (operation, seconds) => metrics.dbDuration.observe({ operation, store: 'postgres' }, seconds),
+    onAudited: mirrorAudit(logger),
   });
   exposePurge({ metrics, database, targets, now });
   const partitions = keepPartitions({

@@ -156,6 +156,9 @@ test('standard output can be left out where a collector has the log, and nowhere
   const [told, ...again] = await linesWith({ signal: 'traces' }, forced);
   assert.equal(told.level, 'warn');
   assert.deepEqual(again, []);
+  const page = await (await fetch(`${forced.internalUrl}/metrics`)).text();
+  assert.match(page, /^authserver_telemetry_dropped_total\{signal="traces",reason="not_taken"\} [1-9]/m);
+  assert.match(page, /^authserver_telemetry_dropped_total\{signal="logs",reason="not_taken"\} 0$/m);
   assert.match(JSON.stringify(linesOf(forced)), /outputs\.stdout is false/);
 
   const startedMs = performance.now();

@@ -143,7 +143,12 @@ for (const way of collectors)
         shown = structuredClone(await metrics.whole()); // what it holds goes on counting
         return shown;
       };
-      const sender = await openOtelMetrics(settings, { instanceId: `process ${at}`, logger, read });
+      const sender = await openOtelMetrics(settings, {
+        instanceId: `process ${at}`,
+        logger,
+        read,
+        onDropped: () => {},
+      });
       await sender?.stop(5_000);
       const points = receiver.metrics().filter((point) => point.resource['service.instance.id'] === `process ${at}`);
       const value = (name: string, labels: object) =>

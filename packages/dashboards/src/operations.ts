@@ -346,6 +346,17 @@ export const operations = dashboard({
           alert: 'AuthserverMonthsNotMade',
         }),
         chart({
+          title: 'Traces, log records and metrics lost on their way to a collector',
+          what: 'Pieces a second; pushes, of metrics. Full queues mean that the collector is too slow, the rest that it does not take what it is sent. The log says why.',
+          queries: [
+            {
+              expr: perSecond('authserver_telemetry_dropped_total', { by: ['signal', 'reason'] }),
+              legend: '{{signal}}: {{reason}}',
+            },
+          ],
+          unit: 'reqps',
+        }),
+        chart({
           title: 'Steps of connecting clients that were not recorded',
           queries: [{ expr: perSecond('authserver_trace_events_dropped_total'), legend: 'too many at once' }],
           unit: 'reqps',

@@ -1,4 +1,5 @@
 import { createLogger, type Logger } from './logger.ts';
+import type { OnDropped } from './otlp.ts';
 import type { OtlpLogs } from './otlp-logs.ts';
 
 /** `observability.logging` */
@@ -21,13 +22,13 @@ export type Log = {
  */
 export const openLog = async (
   { level, format, add_source: source, outputs }: LogSettings,
-  { instanceId, component }: { instanceId: string; component?: string | undefined },
+  { instanceId, component, onDropped }: { instanceId: string; component?: string | undefined; onDropped: OnDropped },
 ): Promise<Log> => {
   let otlp: OtlpLogs | undefined;
   if (outputs.otel && outputs.otel_endpoint !== undefined) {
     const { startOtlpLogs } = await import('./otlp-logs.ts');
     const { otel_endpoint: endpoint, insecure } = outputs;
-    otlp = await startOtlpLogs({ endpoint, insecure, instanceId, logger: () => logger });
+    otlp = await startOtlpLogs({ endpoint, insecure, instanceId, logger: () => logger, onDropped });
   }
   const logger: Logger = createLogger({
     ...{ level, format, source, stdout: outputs.stdout || !otlp, also: otlp?.write },

@@ -3,6 +3,7 @@ import type { Logger } from './logger.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import { type LogSettings, openLog } from './open-log.ts';
 import { type OtelMetricsSettings, openOtelMetrics } from './open-otel-metrics.ts';
+import type { OnDropped } from './otlp.ts';
 import type { Tracing } from './spans.ts';
 
 /** `observability` */
@@ -31,9 +32,10 @@ export const openTelemetry = async (
   { component, isWorker = false }: { component?: string; isWorker?: boolean } = {},
 ): Promise<Telemetry> => {
   const instanceId = randomUUID();
-  const log = await openLog(settings.logging, { instanceId, component });
-  const sender = { instanceId, logger: log.logger };
   const metrics = createMetrics();
+  const onDropped: OnDropped = (signal, reason, count) => metrics.telemetryDropped.inc({ signal, reason }, count);
+  const log = await openLog(settings.logging, { instanceId, component, onDropped });
+  const sender = { instanceId, logger: log.logger, onDropped };
   const pushed = isWorker ? undefined : await openOtelMetrics(settings.metrics, { ...sender, read: metrics.whole });
   const tracing = await openTracing(settings.tracing, sender);
   return {
@@ -48,7 +50,7 @@ export const openTelemetry = async (
 
 const openTracing = async (
   { enabled, endpoint, insecure, sample_rate: sampleRate }: TelemetrySettings['tracing'],
-  sender: { instanceId: string; logger: Logger },
+  sender: { instanceId: string; logger: Logger; onDropped: OnDropped },
 ): Promise<Tracing | undefined> => {
   if (!enabled || endpoint === undefined) return undefined;
   const { startTracing } = await import('./tracing.ts');

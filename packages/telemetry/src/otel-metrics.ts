@@ -13,7 +13,7 @@ import {
 import type { MetricsSnapshot } from './ledger.ts';
 import type { Logger } from './logger.ts';
 import type { OtelMetrics } from './open-otel-metrics.ts';
-import { endWithin, type OtlpSettings, otlpTarget, resourceAttributes, watchExports } from './otlp.ts';
+import { endWithin, type OnDropped, type OtlpSettings, otlpTarget, resourceAttributes, watchExports } from './otlp.ts';
 import { version } from './version.ts';
 
 export type OtelMetricsOptions = {
@@ -22,6 +22,7 @@ export type OtelMetricsOptions = {
   read: () => Promise<MetricsSnapshot>;
   instanceId: string;
   logger: Logger;
+  onDropped: OnDropped;
   intervalMs?: number;
 };
 
@@ -35,10 +36,10 @@ const cumulative = AggregationTemporality.CUMULATIVE;
  * are told the same, and the workers of one process are one sum here as well.
  */
 export const startOtelMetrics = async (options: OtelMetricsOptions): Promise<OtelMetrics> => {
-  const { settings, instanceId, logger, intervalMs = pushMs } = options;
+  const { settings, instanceId, logger, onDropped, intervalMs = pushMs } = options;
   const exporter = await openExporter(settings);
   const reader = new PeriodicExportingMetricReader({
-    exporter: watchExports(exporter, 'metrics', () => logger),
+    exporter: watchExports(exporter, { signal: 'metrics', logger: () => logger, onDropped }),
     exportIntervalMillis: intervalMs,
     exportTimeoutMillis: intervalMs,
   });

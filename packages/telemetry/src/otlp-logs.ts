@@ -3,19 +3,30 @@ import { type AnyValue, ROOT_CONTEXT, SeverityNumber, TraceFlags, trace } from '
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import { BatchLogRecordProcessor, LoggerProvider, type LogRecordExporter } from '@opentelemetry/sdk-logs';
 import type { Logger } from './logger.ts';
-import { batches, endWithin, type OtlpSettings, otlpTarget, resourceAttributes, watchExports } from './otlp.ts';
+import {
+  batches,
+  endWithin,
+  type OnDropped,
+  type OtlpSettings,
+  otlpTarget,
+  resourceAttributes,
+  watchExports,
+} from './otlp.ts';
+import { queueWatch } from './otlp-queue.ts';
 import { version } from './version.ts';
 
 export type OtlpLogs = { write(line: string): void; stop(withinMs: number): Promise<void> };
 
 /** @param logger told when the collector takes nothing; the one whose lines are sent */
 export const startOtlpLogs = async (
-  options: OtlpSettings & { instanceId: string; logger: () => Logger },
+  options: OtlpSettings & { instanceId: string; logger: () => Logger; onDropped: OnDropped },
 ): Promise<OtlpLogs> => {
-  const exporter = watchExports(await openExporter(options), 'logs', options.logger);
+  const { logger, onDropped } = options;
+  const exporter = watchExports(await openExporter(options), { signal: 'logs', logger, onDropped });
+  const selfObsMeterProvider = queueWatch('logs', onDropped);
   const provider = new LoggerProvider({
     resource: resourceFromAttributes(resourceAttributes(options.instanceId)),
-    processors: [new BatchLogRecordProcessor({ exporter, ...batches })],
+    processors: [new BatchLogRecordProcessor({ exporter, selfObsMeterProvider, ...batches })],
     logRecordLimits: { attributeValueLengthLimit: 4_096 },
   });
   const records = provider.getLogger('authserver', version);

@@ -38,11 +38,20 @@ export const resourceAttributes = (instanceId: string): Record<string, string> =
 /** What is sent, and when it is given up, in milliseconds and numbers of spans or records. */
 export const batches = { scheduledDelayMillis: 1_000, exportTimeoutMillis: 5_000, maxQueueSize: 8_192 } as const;
 
+/** Told how many spans, records or pushes of metrics are lost, and why. */
+export type OnDropped = (signal: OtlpSignal, reason: 'queue_full' | 'not_taken', count: number) => void;
+
 type Outcome = { code: number; error?: Error | undefined };
 type Exporter<T> = { export(items: T, done: (outcome: Outcome) => void): void; shutdown(): Promise<void> };
 
-/** Says once that a collector takes nothing, and once that it does again: a line for each attempt would help nobody. */
-export const watchExports = <T, E extends Exporter<T>>(exporter: E, signal: OtlpSignal, logger: () => Logger): E => {
+/**
+ * Says once that a collector takes nothing, and once that it does again: a line for each attempt would help nobody. What it
+ * did not take is counted, for it is not sent again.
+ */
+export const watchExports = <T, E extends Exporter<T>>(
+  exporter: E,
+  { signal, logger, onDropped }: { signal: OtlpSignal; logger: () => Logger; onDropped: OnDropped },
+): E => {
   let failing = false;
   const send = exporter.export.bind(exporter);
   exporter.export = (items, done) =>
@@ -51,6 +60,7 @@ export const watchExports = <T, E extends Exporter<T>>(exporter: E, signal: Otlp
       if (failed && !failing)
         logger().warn({ signal, reason: reasonOf(outcome.error) }, 'OTLP is not accepted; it is tried on');
       if (!failed && failing) logger().info({ signal }, 'OTLP is accepted again');
+      if (failed) onDropped(signal, 'not_taken', Array.isArray(items) ? items.length : 1);
       failing = failed;
       done(outcome);
     });

@@ -13,7 +13,14 @@ const endpoint = `http://127.0.0.1:${(nobody.address() as AddressInfo).port}`;
 
 const tracingAt = async (sampleRate: number): Promise<Tracing> => {
   const logger = createLogger({ level: 'silent', format: 'json', stdout: false });
-  const tracing = await startTracing({ endpoint, insecure: true, sampleRate, instanceId: 'test', logger });
+  const tracing = await startTracing({
+    endpoint,
+    insecure: true,
+    sampleRate,
+    instanceId: 'test',
+    logger,
+    onDropped: () => {},
+  });
   after(() => tracing.stop(1_000));
   return tracing;
 };

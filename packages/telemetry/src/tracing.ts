@@ -22,17 +22,34 @@ import { parseTraceParent } from '@opentelemetry/core';
 import { resourceFromAttributes } from '@opentelemetry/resources';
 import { BatchSpanProcessor, type SpanExporter, TracerProvider } from '@opentelemetry/sdk-trace';
 import type { Logger } from './logger.ts';
-import { batches, endWithin, type OtlpSettings, otlpTarget, resourceAttributes, watchExports } from './otlp.ts';
+import {
+  batches,
+  endWithin,
+  type OnDropped,
+  type OtlpSettings,
+  otlpTarget,
+  resourceAttributes,
+  watchExports,
+} from './otlp.ts';
+import { queueWatch } from './otlp-queue.ts';
 import type { Span, SpanAttributes, SpanKind, SpanOptions, TracedRequest, Tracing } from './spans.ts';
 import { version } from './version.ts';
 
-export type TracingOptions = OtlpSettings & { sampleRate: number; instanceId: string; logger: Logger };
+export type TracingOptions = OtlpSettings & {
+  sampleRate: number;
+  instanceId: string;
+  logger: Logger;
+  onDropped: OnDropped;
+};
 
 export const startTracing = async (options: TracingOptions): Promise<Tracing> => {
-  const exporter = watchExports(await openExporter(options), 'traces', () => options.logger);
+  const { onDropped } = options;
+  const watched = { signal: 'traces', logger: () => options.logger, onDropped } as const;
+  const exporter = watchExports(await openExporter(options), watched);
+  const selfObsMeterProvider = queueWatch('traces', onDropped);
   const provider = new TracerProvider({
     resource: resourceFromAttributes(resourceAttributes(options.instanceId)),
-    spanProcessors: [new BatchSpanProcessor({ exporter, ...batches })],
+    spanProcessors: [new BatchSpanProcessor({ exporter, selfObsMeterProvider, ...batches })],
     spanLimits: { attributeValueLengthLimit: 256 },
   });
   const tracer = provider.getTracer('authserver', version);

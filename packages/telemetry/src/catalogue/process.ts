@@ -19,6 +19,11 @@ export const processMetrics = {
     'How late a timer fired that is set ten times a second: what everything that waits its turn waits at least.',
     {},
   ),
+  telemetryDropped: counter(
+    'authserver_telemetry_dropped_total',
+    'Spans, records of the log and pushes of metrics that were lost on their way to a collector: too many waited, or it did not take them.',
+    { signal: ['traces', 'logs', 'metrics'], reason: ['queue_full', 'not_taken'] },
+  ),
   workerRestarts: counter(
     'authserver_worker_restarts_total',
     'Workers that ended without having been told to, and were started again.',

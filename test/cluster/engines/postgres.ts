@@ -19,6 +19,9 @@ export type ClusterPostgres = {
   query<Row extends pg.QueryResultRow>(text: string, values?: readonly unknown[]): Promise<Row[]>;
 };
 
+/** How often a postmaster that does not come up is started; what the one before left may be in its way for seconds. */
+const START_TRIES = 3;
+
 const signals = { fast: 'SIGINT', immediate: 'SIGQUIT', kill: 'SIGKILL' } as const;
 
 /** Makes and starts it below `directory`, which other accounts may pass. */
@@ -68,7 +71,15 @@ export const startPostgres = async (directory: string): Promise<ClusterPostgres>
       return url.href;
     },
     async start() {
-      server = await open();
+      for (let attempt = 1; ; attempt += 1) {
+        try {
+          server = await open();
+          return;
+        } catch (error) {
+          if (attempt === START_TRIES) throw error;
+          log(`harness: started again, ${(error as Error).message}`);
+        }
+      }
     },
     async stop(how) {
       signalAll([postmaster()], signals[how]);

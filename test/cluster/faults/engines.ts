@@ -6,6 +6,7 @@ import { type Fault, RECOVERY_MS } from './fault.ts';
 
 const postgresFault = (name: string, run: Fault['run']): Fault => ({
   name: `postgres-${name}`,
+  only: 'postgres',
   async run(world, random, hold) {
     const end = world.disturbances.begin({ name: `postgres ${name}`, affects: needsDatabase }, RECOVERY_MS);
     await run(world, random, hold);
@@ -48,6 +49,7 @@ const engineFaults = (
   const fault = (how: string, begin: (engine: Engine) => unknown, heal: (engine: Engine) => unknown): Fault => ({
     name: `${name}-${how}`,
     possible: (world) => of(world) !== undefined,
+    only: name,
     async run(world, _random, hold) {
       const engine = of(world) as Engine;
       const end = world.disturbances.begin({ name: `${name} ${how}`, affects, hears: true }, RECOVERY_MS);

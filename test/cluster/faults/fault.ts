@@ -8,7 +8,7 @@ export type Fault = {
   possible?: (world: World) => boolean;
   /** Nothing else may be wrong meanwhile: what it shows is that nobody notices. */
   alone?: boolean;
-  /** Not together with another one of the same kind. */
+  /** Not together with another one of the same kind: two that stop one engine would both start it. */
   only?: string;
   /** `hold` waits as long as it is to last. */
   run: (world: World, random: Random, hold: () => Promise<void>) => Promise<void>;

@@ -122,7 +122,8 @@ for (const how of ['cut', 'hang'] as const)
 test('a server starts while Redis is away, and uses it once it is there [threat M04]', async () => {
   proxy.cut();
   const { issuer } = startedAlone;
-  assert.equal((await fetch(`${issuer}/ready`)).status, 200);
+  assert.equal((await fetch(`${issuer}/livez`)).status, 200);
+  assert.equal((await fetch(`${issuer}/.well-known/jwks.json`)).status, 200);
   proxy.mend();
   await startedAlone.resource();
   const client = await startedAlone.client({

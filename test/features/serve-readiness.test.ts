@@ -4,7 +4,8 @@ import { after, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import pg from 'pg';
 import { createDatabase } from '../support/database.ts';
-import { emptyDirectory, freePorts } from '../support/server-process.ts';
+import { emptyDirectory } from '../support/server-process.ts';
+import { redis as findRedis } from '../support/services.ts';
 import { startServer } from '../support/started-server.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
 import { read } from '../support/test-app.ts';
@@ -15,18 +16,22 @@ const proxy = await startTcpProxy({ host: url.hostname, port: Number(url.port ||
 const connection = new pg.Client({ connectionString: database.dsn });
 await connection.connect();
 url.host = `127.0.0.1:${proxy.port}`;
-const [noRedis = 0] = await freePorts(1);
+const redis = new URL((await findRedis()).url);
+const redisProxy = await startTcpProxy({ host: redis.hostname, port: Number(redis.port || 6379) });
+redis.host = `127.0.0.1:${redisProxy.port}`;
+redisProxy.hang();
 const shared = { directory: await emptyDirectory(), by: 'service' as const };
 const env = { STORAGE_DRIVER: 'postgres', STORAGE_POSTGRES_DSN: url.href };
 const token = await startServer({
   ...shared,
   role: 'token',
-  env: { ...env, REDIS_URL: `redis://127.0.0.1:${noRedis}` },
+  env: { ...env, REDIS_URL: redis.href },
 });
 const admin = await startServer({ ...shared, role: 'admin', env });
 after(async () => {
   await connection.end();
   proxy.close();
+  redisProxy.close();
   await database.drop();
 });
 
@@ -57,12 +62,27 @@ test('every check has a name on the internal port, and a stranger is told the st
     assert.deepEqual(Object.keys((await ask(`${token.issuer}${path}`)).body).sort(), ['status', 'time'], path);
 });
 
-test('without Redis a process is ready, and says that it is degraded', async () => {
-  const ready = await ask(`${token.internalUrl}/ready`);
-  assert.deepEqual([ready.status, ready.body.status], [200, 'ready']);
+test('a process is not ready before Redis has answered once, and serves those who come all the same [threat M04]', async () => {
+  const before = await settled(`${token.internalUrl}/ready`, 503, (checks) => Object.keys(checks).length > 1);
+  assert.deepEqual(before.redis, { status: 'failed', reason: 'has not answered yet' });
+  redisProxy.cut();
+  assert.equal((await ask(`${token.issuer}/ready`)).status, 503);
+  assert.equal((await fetch(`${token.issuer}/.well-known/jwks.json`)).status, 200);
+  redisProxy.mend();
+  const after = await settled(`${token.internalUrl}/ready`, 200);
+  assert.deepEqual(after.redis, { status: 'ok' });
+});
+
+test('a process that loses Redis is ready, and says that it is degraded', async () => {
+  redisProxy.cut();
+  const checks = await settled(`${token.internalUrl}/health`, 200, ({ redis }) => redis?.status !== 'ok');
+  assert.deepEqual(checks.redis, { status: 'degraded', reason: 'not connected' });
   const health = await ask(`${token.internalUrl}/health`);
   assert.deepEqual([health.status, health.body.status], [200, 'degraded']);
-  assert.deepEqual(health.body.checks?.redis, { status: 'degraded', reason: 'not connected' });
+  const ready = await ask(`${token.internalUrl}/ready`);
+  assert.deepEqual([ready.status, ready.body.status], [200, 'ready']);
+  redisProxy.mend();
+  await settled(`${token.internalUrl}/health`, 200, ({ redis }) => redis?.status === 'ok');
 });
 
 test('missing migrations are named, and their return is noticed', async () => {

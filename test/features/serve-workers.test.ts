@@ -8,10 +8,13 @@ import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { after, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
+import { isDeepStrictEqual } from 'node:util';
 import { createDatabase } from '../support/database.ts';
 import { startOtlpReceiver } from '../support/otlp-receiver.ts';
 import { emptyDirectory } from '../support/server-process.ts';
+import { redis as findRedis } from '../support/services.ts';
 import { launchServer, type StartedServer, startServer } from '../support/started-server.ts';
+import { startTcpProxy } from '../support/tcp-proxy.ts';
 import { read, type TestApp } from '../support/test-app.ts';
 
 const database = await createDatabase();
@@ -230,9 +233,13 @@ test('SIGTERM: not ready first, requests finish, and no process is left', async 
 });
 
 test('the token service has workers as well, with metrics and health on its internal port', async () => {
+  const redis = new URL((await findRedis()).url);
+  const proxy = await startTcpProxy({ host: redis.hostname, port: Number(redis.port || 6379) });
+  after(() => proxy.close());
+  redis.host = `127.0.0.1:${proxy.port}`;
   const service = await startServer({
     ...{ directory, role: 'token', by: 'service', flags: ['--workers', '2'] },
-    env: { ...env, SERVER_DRAIN_DELAY: '4s' },
+    env: { ...env, SERVER_DRAIN_DELAY: '4s', REDIS_URL: redis.href },
   });
   assert.equal((await fetch(`${service.issuer}/metrics`)).status, 404);
   const { status, body } = await read(await fetch(`${service.internalUrl}/ready`));
@@ -251,6 +258,16 @@ test('the token service has workers as well, with metrics and health on its inte
   assert.equal(await metric(service.internalUrl, series), 30, 'what it said last still counts');
   process.kill(one, 'SIGCONT');
   await until('it is back', () => ready(service.internalUrl));
+
+  proxy.cut();
+  process.kill(one, 'SIGKILL');
+  await until('a worker takes its place, as ready as the other is without Redis', async () => {
+    const { checks } = (await read(await fetch(`${service.internalUrl}/ready`))).body as { checks: object };
+    return isDeepStrictEqual(checks, {
+      workers: { status: 'degraded', reason: '0: redis not connected; 1: redis not connected' },
+    });
+  });
+  assert.ok(await ready(service.internalUrl));
 
   // A worker that is still starting when the end comes must not call itself ready afterwards: requests would follow it.
   service.process.signal('SIGUSR2');

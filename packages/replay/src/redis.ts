@@ -11,8 +11,10 @@ export type RedisConnection = {
   prefix: string;
   /** @throws {OAuthError} `temporarily_unavailable` (503) when Redis does not answer in time, or refuses */
   run<T>(use: RedisUse, work: (client: RedisClient) => Promise<T>): Promise<T>;
-  /** Whether it is connected now. */
-  isUp(): boolean;
+  /** Whether it is connected now; `awaited` until it has answered for the first time. */
+  standing(): 'awaited' | 'up' | 'lost';
+  /** Resolves when the first attempt to connect has ended, well or not. */
+  attempted: Promise<void>;
   close(): void;
 };
 
@@ -32,7 +34,7 @@ const answerMs = 500;
 const patienceMs = 700;
 const longestPauseMs = 1_000;
 
-/** The connection to Redis. It never holds up a start, never ends the process and keeps nobody waiting. */
+/** The connection to Redis. It never ends the process and keeps nobody waiting. */
 export const openRedis = (options: RedisConnectionOptions): RedisConnection => {
   const client = createRedisClient(options, {
     connectTimeout: 1_000,
@@ -43,9 +45,12 @@ export const openRedis = (options: RedisConnectionOptions): RedisConnection => {
   const place = placeOf(options);
 
   let state: 'starting' | 'up' | 'lost' = 'starting';
+  let hasAnswered = false;
+  const attempt = Promise.withResolvers<void>();
   const lost = (reason: string): void => {
     if (state !== 'lost') options.onLost(place, reason);
     state = 'lost';
+    attempt.resolve();
   };
   // Only the message: the error of a refused AUTH has the password among its properties.
   client.on('error', (error: Error) => lost(reasonOf(error)));
@@ -53,6 +58,8 @@ export const openRedis = (options: RedisConnectionOptions): RedisConnection => {
   client.on('ready', () => {
     if (state === 'lost') options.onBack(place);
     state = 'up';
+    hasAnswered = true;
+    attempt.resolve();
     client.info('memory').then(
       (info) => {
         const policy = evictionPolicy(info);
@@ -81,7 +88,8 @@ export const openRedis = (options: RedisConnectionOptions): RedisConnection => {
         options.onRun?.(use, (performance.now() - start) / 1000, failed);
       }
     },
-    isUp: () => state === 'up',
+    standing: () => (state === 'up' ? 'up' : hasAnswered ? 'lost' : 'awaited'),
+    attempted: attempt.promise,
     close() {
       client.removeAllListeners('close');
       client.disconnect();

@@ -8,7 +8,7 @@ import {
 } from '@authserver/boot';
 import { type Config, isLocalhostIssuer } from '@authserver/config';
 import type { ChangeFeed } from '@authserver/events';
-import { type Check, createReadiness, degraded, ok } from '@authserver/http';
+import { type Check, createReadiness, degraded, failed, ok } from '@authserver/http';
 import { createIdpKeys } from '@authserver/idp';
 import type { Keyring } from '@authserver/keys';
 import { type GrantType, parseScope } from '@authserver/oauth';
@@ -79,6 +79,8 @@ export type TokenPlaneOptions = {
   tracing?: Tracing | undefined;
   clock: Clock;
   version: string;
+  /** Whether it takes the place of a process that served. */
+  succeeds?: boolean;
   /** Shown on the start page of a localhost issuer. */
   steps?: readonly { title: string; command: string }[];
   draining?: () => boolean;
@@ -223,7 +225,7 @@ export const createTokenPlane = async (options: TokenPlaneOptions) => {
     migrationsCheck(database),
     signingCheck(keyring),
     changeFeedCheck(options.feed.status),
-    ...(options.redis ? [redisCheck(options.redis)] : []),
+    ...(options.redis ? [redisCheck(options.redis, options.succeeds ?? false)] : []),
   ];
   const draining = options.draining ?? (() => false);
   const readiness = createReadiness({
@@ -305,8 +307,15 @@ export const createTokenPlane = async (options: TokenPlaneOptions) => {
   };
 };
 
-/** Requests that need it are refused while it is away, see docs/limits.md; all others are served. */
-const redisCheck = (redis: RedisConnection): Check => ({
+/**
+ * Requests that need it are refused while it is away, see docs/limits.md; all others are served. That is said by a process
+ * that had it: where it was never there, those that are to be replaced are better off with the requests.
+ */
+const redisCheck = (redis: RedisConnection, mayBeAway: boolean): Check => ({
   name: 'redis',
-  look: () => (redis.isUp() ? ok : degraded('not connected')),
+  look() {
+    const standing = redis.standing();
+    if (standing === 'up') return ok;
+    return standing === 'lost' || mayBeAway ? degraded('not connected') : failed('has not answered yet');
+  },
 });

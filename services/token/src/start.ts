@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { exposePool, mirrorAudit, openTokenFeed } from '@authserver/boot';
 import { type Config, drainTimes, isLocalhostIssuer, parseAddress } from '@authserver/config';
 import type { FeedStatus } from '@authserver/events';
@@ -23,6 +24,8 @@ export type TokenServiceOptions = {
   clock: Clock;
   /** Also serve `/metrics` and health on `server.internal_address`: for a process without the admin role. */
   internalListener: boolean;
+  /** Takes the place of a process that served: with Redis away it is as ready as that one was. */
+  succeeds?: boolean;
   /** Commands for the start page of a localhost issuer. */
   steps?: readonly { title: string; command: string }[];
   /** Mean time between two rounds of deleting what is over; a minute unless a test cannot wait. */
@@ -48,6 +51,8 @@ const lastProbeMs = 1_000;
 /** Of the time for the last requests: how long one that is relieved waits for kept connections. */
 const lingerShare = 0.5;
 const longestKeyReloadMs = 30_000;
+/** As long as one attempt to connect. */
+const longestRedisWaitMs = 1_000;
 
 /** Opens the data plane: database, change feed, routes, port. Everything it opened is closed again if it fails. */
 export const startTokenService = async (options: TokenServiceOptions): Promise<TokenService> => {
@@ -119,6 +124,8 @@ export const startTokenService = async (options: TokenServiceOptions): Promise<T
     keyReload = setInterval(plane.reloadKeys, Math.min(config.changes.reconcile_interval * 1000, longestKeyReloadMs));
     keyReload.unref();
     app = await createTokenApp(plane);
+    // Where nobody asks for readiness, behind a port that is shared, the first request comes as soon as it is open.
+    if (redis) await Promise.race([redis.attempted, pause(longestRedisWaitMs, undefined, { ref: false })]);
     const loopbackOnly = isLocalhostIssuer(config.server.issuer);
     const port = await listen(app, parseAddress(config.server.address), loopbackOnly);
     if (options.internalListener) {

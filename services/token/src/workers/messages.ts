@@ -8,6 +8,8 @@ export type WorkerStart = {
   dsn: string;
   sessionSecret: string;
   steps: readonly { title: string; command: string }[];
+  /** Takes the place of a worker that served. */
+  succeeds: boolean;
 };
 
 export type ToWorker =

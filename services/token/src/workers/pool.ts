@@ -13,7 +13,7 @@ import { createInternalServer } from '../internal.ts';
 import { startWorker, type WorkerHandle } from './handle.ts';
 import type { WorkerStart } from './messages.ts';
 
-export type TokenWorkersOptions = Omit<WorkerStart, 'steps'> & {
+export type TokenWorkersOptions = Omit<WorkerStart, 'steps' | 'succeeds'> & {
   count: number;
   steps?: WorkerStart['steps'];
   logger: Logger;
@@ -46,7 +46,7 @@ const lastWordsMs = 3_000;
 export const startTokenWorkers = async (options: TokenWorkersOptions): Promise<TokenWorkers> => {
   const { config, count, logger, metrics } = options;
   const times = drainTimes(config);
-  const start: WorkerStart = {
+  const start: Omit<WorkerStart, 'succeeds'> = {
     config: shareConnections(config, count),
     dsn: options.dsn,
     sessionSecret: options.sessionSecret,
@@ -66,8 +66,8 @@ export const startTokenWorkers = async (options: TokenWorkersOptions): Promise<T
   let renewing = false;
 
   /** A worker that is watched from its start to its end, whose counts outlive it. */
-  const hire = (): WorkerHandle => {
-    const worker = startWorker(start);
+  const hire = ({ succeeds } = { succeeds: true }): WorkerHandle => {
+    const worker = startWorker({ ...start, succeeds });
     all.add(worker);
     const since = performance.now();
     void worker.ended.then(() => {
@@ -147,7 +147,7 @@ export const startTokenWorkers = async (options: TokenWorkersOptions): Promise<T
   };
 
   try {
-    for (const place of places.keys()) places[place] = hire();
+    for (const place of places.keys()) places[place] = hire({ succeeds: false });
     const ports = await Promise.all(places.map((worker) => worker?.serving));
     metrics.combineWith(async (own) => {
       await Promise.all([...all].map((worker) => worker.refreshMetrics()));

@@ -65,7 +65,7 @@ const answer = (serving: Serving, about: 'metrics' | 'report') =>
   about === 'metrics' ? serving.telemetry.metrics.snapshot() : serving.service.readiness.report();
 
 const serve = async (
-  { config, dsn, sessionSecret, steps }: WorkerStart,
+  { config, dsn, sessionSecret, steps, succeeds }: WorkerStart,
   { start, env }: WorkerOptions,
 ): Promise<Serving> => {
   const telemetry = await openTelemetry(config.observability, { component: 'token', isWorker: true });
@@ -83,7 +83,7 @@ const serve = async (
   const clock = { now: () => new Date() };
   try {
     const service = await start({
-      ...{ config, dsn, sessionSecret, keyring, logger, metrics, tracing, clock, steps },
+      ...{ config, dsn, sessionSecret, keyring, logger, metrics, tracing, clock, steps, succeeds },
       internalListener: false,
     });
     logger.info({ port: service.port }, 'serving');

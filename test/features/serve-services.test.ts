@@ -1,8 +1,11 @@
 /** The two services as processes of their own: each starts by itself, in any order, and waits for a database that is late. */
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { createEmptyDatabase } from '../support/database.ts';
+import { startPostgresProxy } from '../support/postgres-proxy.ts';
 import { emptyDirectory, freePorts } from '../support/server-process.ts';
 import { launchServer, type StartedServer } from '../support/started-server.ts';
 import { startTcpProxy } from '../support/tcp-proxy.ts';
@@ -10,6 +13,8 @@ import { ok, read } from '../support/test-app.ts';
 
 type Role = 'token' | 'admin';
 const resource = 'https://mcp.example.com/mcp';
+const seeds = join(await emptyDirectory(), 'authserver.yaml');
+await writeFile(seeds, `resources: [{ slug: seeded, uri: 'https://seeded.example.com/mcp' }]\n`);
 
 /** Services over one new database and one directory of keys. */
 const services = async (t: TestContext, more: Record<string, string> = {}) => {
@@ -18,9 +23,9 @@ const services = async (t: TestContext, more: Record<string, string> = {}) => {
   const directory = await emptyDirectory();
   const [token = 0, admin = 0, internal = 0] = await freePorts(3);
   const env = { STORAGE_DRIVER: 'postgres', STORAGE_POSTGRES_DSN: dsn, ...more };
-  const launch = (role: Role, changed: Record<string, string> = {}) =>
+  const launch = (role: Role, changed: Record<string, string> = {}, flags: string[] = []) =>
     launchServer({
-      ...{ role, directory, ports: { token, admin, internal } },
+      ...{ role, directory, flags, ports: { token, admin, internal } },
       by: 'service',
       env: { ...env, ...changed },
     });
@@ -148,6 +153,27 @@ test('a database that is late is waited for: alive, not ready, 503, and then all
   assert.equal((await ask(`${admin.adminUrl}/ready`))?.status, 200);
   await Promise.all([stop(token), stop(admin)]);
 });
+
+for (const [what, role, flags, statement, nth] of [
+  ['the configuration is being seeded', 'admin', [], 'resource_find_by_slug', 1],
+  ['workers start', 'token', ['--workers', '2'], 'prepare_lock', 2],
+] as const)
+  test(`a database that answered and is lost while ${what} is waited for all the same [threat M01]`, async (t) => {
+    const { dsn, launch } = await services(t);
+    const proxy = await startPostgresProxy(dsn);
+    t.after(() => proxy.close());
+    proxy.arm({ statement, nth, when: 'before' });
+    const server = await launch(role, { STORAGE_POSTGRES_DSN: proxy.dsn }, [...flags, '--config', seeds]);
+    await server.process.printed('waiting for the database');
+    assert.ok(proxy.hasCut());
+    const probe = role === 'admin' ? server.adminUrl : server.internalUrl;
+    await until('it is alive', async () => (await ask(`${probe}/livez`))?.status === 200);
+    assert.equal((await ask(`${probe}/ready`))?.status, 503);
+    proxy.mend();
+    await server.ready();
+    await until('it is ready', async () => (await ask(`${probe}/ready`))?.status === 200);
+    await stop(server);
+  });
 
 test('a process that waits for its database ends when it is told to', async (t) => {
   const [port = 0] = await freePorts(1);

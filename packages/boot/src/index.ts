@@ -12,3 +12,4 @@ export * from './probe-cipher.ts';
 export * from './reload-keys.ts';
 export * from './run-process.ts';
 export * from './run-service.ts';
+export { isAway } from './until-available.ts';

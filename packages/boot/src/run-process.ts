@@ -12,7 +12,7 @@ import { listenersOf, type Roles } from './listeners.ts';
 import { type OpenedDatabase, type Prepared, prepare } from './prepare.ts';
 import { reloadKeys } from './reload-keys.ts';
 import { listenForEnd } from './signals.ts';
-import { untilAvailable } from './until-available.ts';
+import { isAway, untilAvailable } from './until-available.ts';
 
 /** The planes of a process, once they serve. */
 export type Running = {
@@ -56,15 +56,9 @@ export const runProcess = async <R extends Running>(options: ProcessOptions<R>):
   const { config, progress } = options;
   const end = listenForEnd();
   const database = await options.openDatabase();
-  const prepared = await prepareInTime(options, database, end.aborted);
-  if (!prepared) return leastFlushMs;
-  let running: R;
-  try {
-    running = await options.start(prepared);
-  } catch (error) {
-    await prepared.stop();
-    throw error;
-  }
+  const started = await startInTime(options, database, end.aborted);
+  if (!started) return leastFlushMs;
+  const { prepared, running } = started;
   process.on('SIGHUP', () => {
     void reloadKeys(prepared.keyring, options);
     running.reloadKeys?.();
@@ -90,32 +84,63 @@ export const runProcess = async <R extends Running>(options: ProcessOptions<R>):
 };
 
 /**
+ * The planes and what they stand on. A database that answers one and is away for the other is waited for like one that was
+ * away from the beginning.
+ *
+ * @returns undefined when a signal came first
+ */
+const startInTime = async <R extends Running>(
+  options: ProcessOptions<R>,
+  database: OpenedDatabase,
+  signal: AbortSignal,
+): Promise<{ prepared: Prepared; running: R } | undefined> => {
+  let away: Error | undefined;
+  for (;;) {
+    const prepared = await prepareInTime(options, database, signal, away);
+    if (!prepared) return undefined;
+    try {
+      return { prepared, running: await options.start(prepared) };
+    } catch (error) {
+      await prepared.stop();
+      if (options.config.storage.driver === 'embedded' || !isAway(error)) throw error;
+      away = error;
+    }
+  }
+};
+
+/**
  * What the planes stand on, waited for if the database is the operator's own and away. Meanwhile the ports answer probes.
  *
+ * @param away why it has to be waited for already
  * @returns undefined when a signal came first
  */
 const prepareInTime = async (
   options: Omit<ProcessOptions<Running>, 'start' | 'onReady'>,
   database: OpenedDatabase,
   signal: AbortSignal,
+  away?: Error,
 ): Promise<Prepared | undefined> => {
   const { config, logger, metrics, roles } = options;
   let reason = 'migrations and keys are being looked at';
   let room: Promise<(() => Promise<void>) | undefined> | undefined;
   const noRoom = new AbortController();
-  const openRoom = setTimeout(() => {
-    const listeners = listenersOf(config, roles);
-    room = openWaitingRoom({ listeners, logger, metrics, reason: () => reason }).catch((error: unknown) => {
-      noRoom.abort(error); // a port in use is in use later as well
-      return undefined;
-    });
-  }, patienceMs);
+  const openRoom = setTimeout(
+    () => {
+      const listeners = listenersOf(config, roles);
+      room = openWaitingRoom({ listeners, logger, metrics, reason: () => reason }).catch((error: unknown) => {
+        noRoom.abort(error); // a port in use is in use later as well
+        return undefined;
+      });
+    },
+    away ? 0 : patienceMs,
+  );
   const warn = (message: string) => logger.warn(message);
   const work = () => prepare({ ...options, database, adminRole: roles.admin, warn });
   try {
     if (config.storage.driver === 'embedded') return await work();
     return await untilAvailable(work, {
       signal: AbortSignal.any([signal, noRoom.signal]),
+      away,
       onAway(error, retryMs) {
         const missing = error instanceof SigningUnavailable ? 'home of the signing keys' : 'database';
         reason = `the ${missing} is not available yet`;

@@ -14,21 +14,31 @@ const longestPauseMs = 5_000;
  */
 export const untilAvailable = async <T>(
   work: () => Promise<T>,
-  { signal, onAway }: { signal: AbortSignal; onAway: (error: Error, retryMs: number) => void },
+  options: {
+    signal: AbortSignal;
+    onAway: (error: Error, retryMs: number) => void;
+    /** What was away when somebody tried before: the first try comes after a pause. */
+    away?: Error | undefined;
+  },
 ): Promise<T> => {
+  const { signal, onAway } = options;
+  let { away } = options;
   for (let pauseMs = firstPauseMs; ; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
     signal.throwIfAborted();
     try {
-      return await work();
+      if (!away) return await work();
     } catch (error) {
       if (!isAway(error)) throw error;
-      onAway(error as Error, pauseMs);
+      away = error;
     }
+    if (away) onAway(away, pauseMs);
+    away = undefined;
     await pause(pauseMs, undefined, { signal });
   }
 };
 
-const isAway = (error: unknown): boolean =>
+/** Whether waiting may mend it. */
+export const isAway = (error: unknown): error is Error =>
   (error instanceof StoreUnavailable && !(error instanceof StoreRefused)) ||
   (error instanceof SigningUnavailable && error.failure === 'unreachable') ||
   (error instanceof Error && error.cause !== undefined && isAway(error.cause));

@@ -1,6 +1,7 @@
 import cluster, { type Worker } from 'node:cluster';
 import { EventEmitter, once } from 'node:events';
 import type { Report } from '@authserver/http';
+import { StoreUnavailable } from '@authserver/store';
 import type { MetricsSnapshot } from '@authserver/telemetry';
 import type { FromWorker, ToWorker, WorkerStart } from './messages.ts';
 
@@ -47,7 +48,8 @@ export const startWorker = (start: WorkerStart): WorkerHandle => {
   worker.on('message', (message: FromWorker) => {
     if (message.type === 'up') tell({ type: 'start', start });
     else if (message.type === 'serving') serving.resolve(message.port);
-    else if (message.type === 'failed') serving.reject(new Error(message.message));
+    else if (message.type === 'failed')
+      serving.reject(message.away ? new StoreUnavailable(message.message) : new Error(message.message));
     else if (message.type === 'answer') answers.emit(String(message.id), message.answer);
     else if (message.type === 'closed') {
       isClosed = true;

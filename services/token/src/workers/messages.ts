@@ -25,7 +25,8 @@ export type ToWorker =
 export type FromWorker =
   | { type: 'up' }
   | { type: 'serving'; port: number }
-  | { type: 'failed'; message: string }
+  /** `away`: waiting may mend it. */
+  | { type: 'failed'; message: string; away: boolean }
   | { type: 'answer'; id: number; answer: MetricsSnapshot | Report }
   /** The last word on its metrics. */
   | { type: 'closed'; metrics: MetricsSnapshot };

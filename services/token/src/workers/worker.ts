@@ -1,6 +1,6 @@
 /** One of several token processes behind a port. Everything it needs comes from its parent, and so does every order. */
 
-import { prepare, reloadKeys } from '@authserver/boot';
+import { isAway, prepare, reloadKeys } from '@authserver/boot';
 import { openTelemetry, type Telemetry } from '@authserver/telemetry';
 import type { startTokenService, TokenService } from '../start.ts';
 import type { FromWorker, ToWorker, WorkerStart } from './messages.ts';
@@ -54,7 +54,7 @@ export const runTokenWorker = (options: WorkerOptions): void => {
   };
   process.on('message', (message: ToWorker) => {
     obey(message).catch((error: Error) => {
-      tell({ type: 'failed', message: error.message });
+      tell({ type: 'failed', message: error.message, away: isAway(error) });
       process.disconnect?.();
     });
   });

@@ -23,7 +23,7 @@ await server.sql(`
   insert into clients (client_id, client_name, grant_types, token_endpoint_auth_method, registration_source, agent, ceiling,
       created_at)
   select 'many-' || lpad(n::text, 4, '0'), 'Many ' || n, '{authorization_code}', 'none', 'dcr', n % 100 = 0,
-         array['scope-' || n % 10], now() - interval '200 days' + n * interval '1 microsecond'
+         array['scope-' || n % 10], now() - interval '2 days' + n * interval '1 microsecond'
     from generate_series(1, 2500) as n`);
 const many = Array.from({ length: 2500 }, (_, n) => `many-${String(n + 1).padStart(4, '0')}`);
 

@@ -84,6 +84,24 @@ test('an exchange while its consent is being taken back gives nothing', async ()
   denied(await (answer as ReturnType<typeof assistant.exchange>), 'consent_required');
 });
 
+test('an exchange while its consent becomes smaller may be asked for again, and gives what is left', async () => {
+  const [user, other] = [await server.user(), await server.resource()];
+  for (const { uri } of [other, side])
+    await assistant.authorize({ user, resource: uri, scope: 'tools/read tools/write' });
+  const root = await assistant.authorize({ user, resource: front.uri, scope: 'tools/read tools/write' });
+  let answer: ReturnType<typeof assistant.exchange> | undefined;
+  await server.store.transaction(async (tx) => {
+    const { clientId } = assistant;
+    const [resourceId, now] = [other.id, server.clock.now()];
+    await tx.consentGrants.narrow({ userId: user.id, clientId, resourceId, asked: ['tools/write'], now });
+    answer = assistant.exchange(root.access_token, { resource: other.uri });
+    await new Promise((resolve) => setTimeout(resolve, 150));
+  });
+  // Not `invalid_client`, which would make it forget who it is.
+  denied(await (answer as ReturnType<typeof assistant.exchange>), 'temporarily_unavailable', 503);
+  assert.equal(ok(await assistant.exchange(root.access_token, { resource: other.uri })).scope, 'tools/read');
+});
+
 test('a hundred exchanges of one token at once are a hundred tokens, and end together [threat I11]', async () => {
   const { root } = await tree();
   const answers = await Promise.all(

@@ -7,6 +7,7 @@ import {
   isAccessTokenType,
   OAuthError,
   parseScope,
+  temporarilyUnavailable,
 } from '@authserver/oauth';
 import type { Client, Store } from '@authserver/store';
 import type { Metrics } from '@authserver/telemetry';
@@ -136,7 +137,10 @@ export const tokenExchange = ({ store, lookups, verify, repeats, metrics, config
           const written = await store.exchanges.insert({ issuance, actorId: actor?.jti, consents });
           if (!written) {
             await requireAllowed(await look());
-            throw invalidClient('client_not_active'); // all else stands, so it is who asks that does not
+            await lookups.newerClient(client);
+            if ((await lookups.client(client.clientId))?.status !== 'active') throw invalidClient('client_not_active');
+            // Still allowed, but less, or by another consent: nothing is wrong with the client, which may ask again.
+            throw temporarilyUnavailable(new Error('what an exchange rests on changed in this very moment'));
           }
           metrics.tokenExchanges.inc({ kind: decision.kind });
         },

@@ -50,9 +50,13 @@ const request = async (asking: Asking): Promise<void> => {
   if (answer.status === 200) world.granted.push(asking);
 };
 
-/** Several requests while something ends: each comes before it or after it. A refresh is one, since a second is a theft. */
+/**
+ * Several requests while something ends: each comes before it or after it. A refresh is one, since a second is a theft.
+ * What was issued is looked at and forgotten, or a seed would not lead the same way again.
+ */
 const race = async (asking: Asking, change: Change, random: Random): Promise<void> => {
   const before = asking.expect();
+  const earlier = world.tokens.length;
   const asks = Array.from({ length: asking.family ? 1 : racers }, async () => {
     await setTimeout(random.below(mostLateMs));
     return asking.ask();
@@ -65,7 +69,8 @@ const race = async (asking: Asking, change: Change, random: Random): Promise<voi
     judge(world, asking, answer, [before, after]);
     counts[answer.status === 200 ? 'raced' : 'outrun'] += 1;
   }
-  for (const known of world.tokens.slice(-racers)) await look(known, random.below(2));
+  for (const known of world.tokens.slice(earlier)) await look(known, random.below(2));
+  world.tokens.length = earlier;
 };
 
 const step = async (n: number): Promise<void> => {

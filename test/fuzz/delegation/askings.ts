@@ -26,7 +26,8 @@ const tokenType = 'urn:ietf:params:oauth:token-type:access_token';
  */
 export const askingOf = (world: World, random: Random): Asking | undefined => {
   if (world.granted.length > 0 && random.chance(0.25)) return random.pick(world.granted.slice(-20));
-  const ideas = Array.from({ length: random.chance(0.7) ? 12 : 1 }, () => ideaOf(world, random));
+  const kind = random.next();
+  const ideas = Array.from({ length: random.chance(0.7) ? 20 : 1 }, () => ideaOf(world, random, kind));
   const idea = ideas.find((one) => one?.expect()) ?? ideas[0];
   const allowed = idea?.expect()?.token.scopes;
   const beyond = allowed && idea.catalog.filter((scope) => !allowed.includes(scope));
@@ -34,10 +35,10 @@ export const askingOf = (world: World, random: Random): Asking | undefined => {
   return idea.withScopes([...allowed, random.pick(beyond)]);
 };
 
-const ideaOf = (world: World, random: Random): Asking | undefined => {
+/** A machine token, a refresh or, mostly, an exchange. */
+const ideaOf = (world: World, random: Random, kind: number): Asking | undefined => {
   const { model, clients, resources, tokens, families } = world;
   const pod = random.below(2);
-  const kind = random.next();
   if (kind < 0.15) {
     const client = random.pick(clients.slice(2));
     const resource = random.pick(resources);

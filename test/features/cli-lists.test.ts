@@ -83,8 +83,8 @@ test('clients are filtered by everything the API knows', async () => {
   assert.equal((await quiet('--source', 'dcr', '--agent')).length, 25);
   assert.equal((await quiet('--source', 'dcr', '--no-agent')).length, 2475);
   assert.equal((await quiet('--scope', 'scope-3')).length, 250);
-  assert.equal((await quiet('--unused-since', '100d')).length, 2500);
-  assert.deepEqual(await quiet('--unused-since', '300d'), []);
+  assert.equal((await quiet('--unused-since', '1d')).length, 2500);
+  assert.deepEqual(await quiet('--unused-since', '3d'), []);
   assert.deepEqual(await quiet('--grant-type', 'client_credentials'), []);
   const { client_id } = await admin.client.create({
     body: { client_name: 'Web', redirect_uris: ['https://web.example.com/cb'] },

@@ -155,6 +155,8 @@ const withConnection = async <T>(dsn: string, work: (connection: pg.Client) => P
   }
   try {
     return await work(connection);
+  } catch (error) {
+    throw (error as Error).cause === undefined ? toStoreError(error) : error; // a connection that is lost may be had again
   } finally {
     await connection.end();
   }

@@ -99,6 +99,7 @@ test('config names what is here, member by member, and what this release has not
     enabled: true,
     allow_self_exchange: false,
     max_chain_depth: 5,
+    max_children: 500,
     token_expiry: 3600,
   });
   assert.deepEqual(shown.oidc, { enabled: false });

@@ -39,6 +39,14 @@ const machine = ok(await gateway.clientCredentials({ resource: front.uri, scope:
 const behind = ok(await gateway.exchange(narrow, { resource: hidden.uri })).access_token;
 const revoked = (await assistant.authorize({ user, resource: front.uri, scope: 'tools/read' })).access_token;
 ok(await assistant.revoke(revoked));
+const crowded = (await assistant.authorize({ user, resource: front.uri, scope: 'tools/read' })).access_token;
+await server.sql(
+  `insert into issuances (id, grant_type, client_id, subject, resource, scopes, issued_at, expires_at, parent_id)
+   select overlay(gen_random_uuid()::text placing left(id::text, 13) from 1 for 13)::uuid, grant_type, client_id, subject,
+          resource, scopes, issued_at, expires_at, id
+     from issuances, generate_series(1, 500) where id = $1`,
+  [decodeJwt(crowded).jti],
+);
 const actorToken = ok(await stranger.clientCredentials({ scope: 'tools/read' })).access_token;
 
 type Case = { app: TestApp; token: string; resource?: readonly string[]; scope?: string; actor?: boolean };
@@ -62,6 +70,7 @@ const cases: Record<string, Case> = {
   'a machine where a user is asked': { app: gateway, token: machine, resource: [side.uri] },
   'the second hop': { app: gateway, token: behind, resource: [side.uri] },
   'a revoked token': { app: gateway, token: revoked, resource: [hidden.uri] },
+  'a token that many came of': { app: gateway, token: crowded, resource: [hidden.uri] },
   'an actor on no list': { app: gateway, token: subject, resource: [hidden.uri], scope: 'rows/read', actor: true },
   'a public client': { app, token: subject, resource: [side.uri] },
   'a client without the grant': { app: unregistered, token: subject, resource: [side.uri] },

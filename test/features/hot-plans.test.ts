@@ -99,6 +99,13 @@ const hot: Record<string, () => Promise<unknown>> = {
       ...{ issuer: 'https://idp.example.com', jti: 'x', usableUntil: now, idpId: id, rules: '' },
       ...{ idpSubject: '00u1', mappedTo: '', issuance },
     }),
+  'an exchange is looked at': () =>
+    store.exchanges.find({ subjectId: id, actorId: id, resourceIds: [id], mostChildren: 1 }),
+  'an exchange is written': () =>
+    store.exchanges.insert({
+      issuance: { ...issuance, parentId: id },
+      ...{ actorId: id, consents: [{ id, epoch: 1, scopes: ['a'] }], mostChildren: 1 },
+    }),
   'an issuance is written': () => store.issuances.insert({ ...issuance, id: uuidv7(new Date()) }),
 };
 

@@ -48,6 +48,7 @@ const token = {
   live: true,
   userId: 'alice',
   exchanges: 0,
+  children: 0,
 } satisfies SubjectToken;
 
 const facts = (change: Partial<ExchangeFacts> = {}, subject: Partial<SubjectToken> = {}): ExchangeFacts => ({
@@ -71,7 +72,7 @@ const facts = (change: Partial<ExchangeFacts> = {}, subject: Partial<SubjectToke
   linkBetween: (source, target) =>
     source === front && target === back ? { scopeMap: { read: ['rows'], write: ['rows', 'drop'] } } : undefined,
   consents: [],
-  settings: { allowSelfExchange: false, maxChainDepth: 5 },
+  settings: { allowSelfExchange: false, maxChainDepth: 5, maxChildren: 3 },
   ...change,
 });
 const assistant = {
@@ -173,10 +174,14 @@ const denials: [name: string, facts: ExchangeFacts, gate: string, reason: string
     'actor',
     'actor_not_authorized',
   ],
+  ['a crowd of children', facts({}, { children: 3 }), 'children', 'too_many_children'],
   ['a long lineage', facts({}, { exchanges: 5 }), 'chain_depth', 'chain_too_deep'],
   [
     'a long chain',
-    facts({ settings: { allowSelfExchange: false, maxChainDepth: 2 } }, { act: { sub: 'a', act: { sub: 'b' } } }),
+    facts(
+      { settings: { allowSelfExchange: false, maxChainDepth: 2, maxChildren: 0 } },
+      { act: { sub: 'a', act: { sub: 'b' } } },
+    ),
     'chain_depth',
     'chain_too_deep',
   ],

@@ -54,6 +54,7 @@ export const decide = (facts: ExchangeFacts): ExchangeDecision => {
     request.actorTokenGate(facts),
     request.actorGate(facts, places),
     request.depthGate(facts, places),
+    request.childrenGate(facts),
   ];
   const scopes = facts.asked ?? reachableEverywhere(places);
   const act = actorOf(facts, places);

@@ -24,6 +24,8 @@ export type SubjectToken = ExchangedToken & {
   userId: string | undefined;
   /** How many exchanges it comes of. */
   exchanges: number;
+  /** How many live tokens come of it directly; nobody counts beyond the most it may have. */
+  children: number;
 };
 
 /** What a user allowed the client of the subject token at a resource. */
@@ -52,5 +54,10 @@ export type ExchangeFacts = {
   linkBetween(source: Resource, target: Resource): Pick<FrontingLink, 'scopeMap'> | undefined;
   /** Those of the subject token's user and client, at the targets. */
   consents: readonly Consent[];
-  settings: { allowSelfExchange: boolean; maxChainDepth: number };
+  settings: {
+    allowSelfExchange: boolean;
+    maxChainDepth: number;
+    /** 0: any number. */
+    maxChildren: number;
+  };
 };

@@ -138,3 +138,18 @@ export const depthGate = (facts: ExchangeFacts, places: readonly Place[]): Verdi
     ? deny({ gate }, `The chain would be longer than ${maxChainDepth}.`, 'invalid_request', 'chain_too_deep')
     : pass({ gate }, `The chain is ${depth} of ${maxChainDepth} long.`);
 };
+
+/** A token in the wrong hands, or a loop, does not become a crowd. RFC 8693 §2.2.2 has this code for policies as well. */
+export const childrenGate = ({ subject, settings }: ExchangeFacts): Verdict => {
+  const gate = 'children';
+  const { maxChildren } = settings;
+  if (maxChildren === 0) return skip({ gate }, 'Any number of tokens may come of one.');
+  return subject.children >= maxChildren
+    ? deny(
+        { gate },
+        `${maxChildren} live tokens come of the subject token, and no more may; use those until they end.`,
+        'invalid_request',
+        'too_many_children',
+      )
+    : pass({ gate }, `${subject.children} of ${maxChildren} live tokens come of the subject token.`);
+};

@@ -18,6 +18,7 @@ export const exchangeGates = [
   'actor_token',
   'actor',
   'chain_depth',
+  'children',
 ] as const;
 export type ExchangeGate = (typeof exchangeGates)[number];
 

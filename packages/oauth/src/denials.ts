@@ -93,6 +93,7 @@ export const denialReasons = [
   'fronting_scope_unmapped',
   'fronting_subject_scope_insufficient',
   'chain_too_deep',
+  'too_many_children',
   // pushed requests and devices
   'pushed_request_required',
   'pushed_request_unknown',

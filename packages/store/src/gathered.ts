@@ -94,8 +94,10 @@ export const gathered = (db: Queryable, plain: Repositories, watch?: (operation:
     },
     exchanges: {
       find: findExchange,
-      insert: async (exchange: Exchange): Promise<boolean> =>
-        (exchange.consents.length < 2 && (await insertExchange(exchange))) || plain.exchanges.insert(exchange),
+      insert: async (exchange: Exchange): Promise<boolean> => {
+        const outcome = exchange.consents.length < 2 ? await insertExchange(exchange) : undefined;
+        return outcome === undefined ? plain.exchanges.insert(exchange) : outcome === 'written';
+      },
     },
   };
 };

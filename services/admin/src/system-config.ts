@@ -54,6 +54,7 @@ export const systemConfig = (config: Config, dcrMode: Config['dcr']['mode']): Vi
       enabled: config.token_exchange.enabled,
       allow_self_exchange: config.token_exchange.allow_self_exchange,
       max_chain_depth: config.token_exchange.max_chain_depth,
+      max_children: config.token_exchange.max_children,
       token_expiry: config.token_exchange.token_expiry,
     },
     agents: { enabled: config.token_exchange.enabled, jwks_listing: config.agents.enable_jwks_listing },

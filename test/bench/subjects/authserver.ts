@@ -27,7 +27,10 @@ export type Authserver = Subject & {
   startPod(workers: number): Promise<{ server: Server; port: number }>;
 };
 
-/** The real all-in-one server as it is installed, with its log; only its rate limit is off, as all load has one address. */
+/**
+ * The real all-in-one server as it is installed, with its log; only two limits are off, as all load has one address and exchanges a few
+ * tokens again and again.
+ */
 export const startAuthserver = async (
   { dsn, directory, people }: SubjectOptions,
   more: Record<string, string> = {},
@@ -49,6 +52,7 @@ export const startAuthserver = async (
         AUTHPLANE_STORAGE_DRIVER: 'postgres',
         AUTHPLANE_STORAGE_POSTGRES_DSN: dsn,
         AUTHPLANE_RATE_LIMIT_ENABLED: 'false',
+        AUTHPLANE_TOKEN_EXCHANGE_MAX_CHILDREN: '0',
         ...more,
       },
       core,

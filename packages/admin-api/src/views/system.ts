@@ -96,6 +96,7 @@ export const SystemConfig = z
       enabled,
       allow_self_exchange: z.boolean(),
       max_chain_depth: z.int(),
+      max_children: z.int(),
       token_expiry: seconds,
     }),
     agents: z.object({ enabled, jwks_listing: z.boolean() }),

@@ -49,6 +49,9 @@ export const tokenExchange = section({
   max_chain_depth: integer(5, { min: 1, max: 10 }).describe(
     'Longest chain of `act` claims (RFC 8693 §4.1), and how often in a row a token may be exchanged.',
   ),
+  max_children: integer(500, { min: 0, max: 100_000 }).describe(
+    'Live tokens that may come of one subject token directly; 0: any number.',
+  ),
   token_expiry: duration('1h', { min: '1s' }).describe(
     'Lifetime of an exchanged token; it never outlives the token it comes of.',
   ),

@@ -11,6 +11,8 @@ export type ExchangeQuestion = {
   actorId: string | undefined;
   /** The targets. */
   resourceIds: readonly string[];
+  /** So far the children of the subject token are counted. */
+  mostChildren: number;
 };
 
 export type ExchangeFound = {
@@ -19,6 +21,8 @@ export type ExchangeFound = {
   userId: string | undefined;
   /** How many exchanges the subject token comes of. */
   exchanges: number;
+  /** How many live tokens were exchanged from it, up to as many as were asked for. */
+  children: number;
   /** What its user allows its client at the targets. */
   consents: readonly { id: string; resourceId: string; epoch: number; scopes: readonly string[] }[];
 };
@@ -29,13 +33,15 @@ export type Exchange = {
   actorId: string | undefined;
   /** The consents it rests on, with what of each the token takes. */
   consents: readonly { id: string; epoch: number; scopes: readonly string[] }[];
+  /** It is one of that many live children of the subject token at most; 0: of any number. */
+  mostChildren: number;
 };
 
 export const exchanges = (db: Queryable) => ({
   find: async (question: ExchangeQuestion): Promise<ExchangeFound | undefined> =>
     (await findExchanges(db, [question]))[0],
 
-  /** False when something it rests on has ended, or the user allows less. Waits for whoever is just ending a consent. */
+  /** False when something it rests on has ended, the user allows less, or the subject token has children enough. Waits for whoever is just ending a consent. */
   async insert(exchange: Exchange): Promise<boolean> {
     const { consents } = exchange;
     const { rowCount } = await db.query('exchange_insert', insertOne, [
@@ -67,31 +73,37 @@ export const findExchanges = async (
       ({ subjectId }) => (isUuid(subjectId) ? subjectId : null),
       ({ actorId }) => (actorId !== undefined && isUuid(actorId) ? actorId : null),
       ({ resourceIds }) => resourceIds.join(' '),
+      ({ mostChildren }) => mostChildren,
     ),
   );
   return inOrder(rows, questions).map((row) => row && toFound(row));
 };
 
 const findMany = `
-  select a.n::int, found.*,
+  select q.*, max(case when q.nth = 1 then live_children(q.id, q.issued_at, q.most_children) end)
+                over (partition by q.id) as children
+    from (
+  select a.n::int, a.most_children, row_number() over (partition by found.id order by a.n) as nth, found.*,
          a.actor_id is not null and exists (
            select 1 from ${live('t')} where t.id = a.actor_id and ${stands('t')}) as actor_live
-    from unnest($1::uuid[], $2::uuid[], $3::text[]) with ordinality as a(subject_id, actor_id, resources, n)
+    from unnest($1::uuid[], $2::uuid[], $3::text[], $4::integer[])
+           with ordinality as a(subject_id, actor_id, resources, most_children, n)
    cross join lateral (
-     select s.subject_user_id, ${stands('s')} as subject_live,
+     select s.id, s.issued_at, s.subject_user_id, ${stands('s')} as subject_live,
             case when s.parent_id is null then 0 else exchanges_before(s.parent_id) end as exchanges,
             (select json_agg(json_build_object('id', g.id, 'resourceId', g.resource_id, 'epoch', g.epoch,
                                                'scopes', g.scopes))
                from consent_grants g
               where g.user_id = s.subject_user_id and g.client_id = s.client_id and g.revoked_at is null
                 and g.resource_id = any(string_to_array(a.resources, ' ')::uuid[])) as consents
-       from ${live('s')} where s.id = a.subject_id limit 1) as found`;
+       from ${live('s')} where s.id = a.subject_id limit 1) as found) as q`;
 
 const toFound = (row: Row): ExchangeFound => ({
   subjectLive: row.subject_live as boolean,
   actorLive: row.actor_live as boolean,
   userId: (row.subject_user_id as string | null) ?? undefined,
   exchanges: row.exchanges as number,
+  children: row.children as number,
   consents: (row.consents ?? []) as ExchangeFound['consents'],
 });
 
@@ -117,15 +129,16 @@ const exchangeColumns = (exchanges: readonly Exchange[]): unknown[][] =>
     ({ issuance }) => issuance.act && JSON.stringify(issuance.act),
     ({ issuance }) => furtherTargetsColumn(issuance.furtherTargets),
     ({ actorId }) => actorId,
+    ({ mostChildren }) => mostChildren,
   );
 
 const asked = `asked as (
     select * from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::uuid[], $6::uuid[], $7::text[], $8::text[],
                          $9::timestamptz[], $10::timestamptz[], $11::uuid[], $12::uuid[], $13::text[], $14::text[],
-                         $15::text[], $16::jsonb[], $17::jsonb[], $18::jsonb[], $19::uuid[])
+                         $15::text[], $16::jsonb[], $17::jsonb[], $18::jsonb[], $19::uuid[], $20::integer[])
              with ordinality as a(id, grant_type, client_id, subject, user_id, resource_id, resource, scope, issued_at,
                                   expires_at, parent_id, consent_grant_id, consent_client_id, dpop_jkt, agent_id,
-                                  agent_chain, act, further_targets, actor_id, n)
+                                  agent_chain, act, further_targets, actor_id, most_children, n)
   )`;
 
 /**
@@ -136,7 +149,7 @@ const standing = (asked = 'asked a'): string => `
     from ${asked}
     join clients c on c.client_id = a.client_id and c.status = 'active'
    cross join lateral (
-     select 1 from ${live('p')} where p.id = a.parent_id and ${stands('p')} limit 1) as parent
+     select p.issued_at from ${live('p')} where p.id = a.parent_id and ${stands('p')} limit 1) as parent
    where (a.actor_id is null or exists (select 1 from ${live('t')} where t.id = a.actor_id and ${stands('t')}))`;
 
 const inserted = (source: string): string => `
@@ -147,23 +160,33 @@ const inserted = (source: string): string => `
            (select array_agg(e) from jsonb_array_elements_text(agent_chain) as e), act, further_targets
       from ${source}`;
 
-/** All consents are locked for sharing, in the order of their ids as everybody does: who ends one later finds this token. */
+/**
+ * All consents are locked for sharing, in the order of their ids as everybody does: who ends one later finds this token. Only
+ * then the children of the subject token are counted, by one statement after the other.
+ */
 const insertOne = `
   with ${asked}, consents as (
     select g.id
-      from unnest($20::uuid[], $21::integer[], $22::text[]) as t(id, epoch, scope)
+      from unnest($21::uuid[], $22::integer[], $23::text[]) as t(id, epoch, scope)
       join consent_grants g on g.id = t.id
      where g.revoked_at is null and g.epoch = t.epoch and g.scopes @> string_to_array(t.scope, ' ')
      order by g.id for share of g
-  ), standing as (
-    select a.* ${standing()} and (select count(*) from consents) = cardinality($20::uuid[])
-  ) ${inserted('standing')}`;
+  ), standing as materialized (
+    select a.*, parent.issued_at as parent_issued_at ${standing()} and (select count(*) from consents) = cardinality($21::uuid[])
+  ), roomy as (
+    select * from standing
+     where most_children = 0 or live_children_alone(parent_id, parent_issued_at, most_children) < most_children
+  ) ${inserted('roomy')}`;
 
 /**
- * Many at once, each resting on one consent or none; says which were written. It waits for nobody: where somebody is just
- * ending a consent, that token is passed over and written alone.
+ * Many at once, each resting on one consent or none; says which were written, and of which the subject token has children
+ * enough. It waits for no row: where somebody is just ending a consent, that token is passed over and written alone. For another statement with a child of the same token it does
+ * wait: those count one after the other, so that no two take the last place.
  */
-export const insertExchanges = async (db: Queryable, exchanges: readonly Exchange[]): Promise<boolean[]> => {
+export const insertExchanges = async (
+  db: Queryable,
+  exchanges: readonly Exchange[],
+): Promise<('written' | 'crowded' | undefined)[]> => {
   const { rows } = await db.query('exchange_insert_many', insertMany, [
     ...exchangeColumns(exchanges),
     ...columnsOf(
@@ -173,22 +196,30 @@ export const insertExchanges = async (db: Queryable, exchanges: readonly Exchang
       ({ consents }) => consents[0]?.scopes.join(' '),
     ),
   ]);
-  const written = new Set(rows.map(({ id }) => id));
-  return exchanges.map(({ issuance }) => written.has(issuance.id));
+  const outcomes = new Map(rows.map(({ id, crowded }) => [id, crowded ? 'crowded' : 'written'] as const));
+  return exchanges.map(({ issuance }) => outcomes.get(issuance.id));
 };
 
 const insertMany = `
   with ${asked}, consented as (
-    select * from unnest($1::uuid[], $20::uuid[], $21::integer[], $22::text[]) as t(id, consent_id, epoch, consented)
+    select * from unnest($1::uuid[], $21::uuid[], $22::integer[], $23::text[]) as t(id, consent_id, epoch, consented)
   ), standing as materialized (
-    select a.*, t.consent_id, t.epoch, t.consented ${standing('asked a join consented t on t.id = a.id')}
+    select a.*, t.consent_id, t.epoch, t.consented, parent.issued_at as parent_issued_at,
+           row_number() over (partition by a.parent_id order by a.n) as nth
+      ${standing('asked a join consented t on t.id = a.id')}
+  ), placed as materialized (
+    select s.*, coalesce(
+             max(case when s.nth = 1 and s.most_children > 0
+                      then live_children_alone(s.parent_id, s.parent_issued_at, s.most_children) end)
+               over (partition by children_lock(s.parent_id), s.parent_id) + s.nth > s.most_children, false) as crowded
+      from standing s
   ), held as (
-    select s.* from standing s
-     where s.consent_id is null
+    select s.* from placed s
+     where not s.crowded and s.consent_id is null
     union all
-    select s.* from standing s cross join lateral (
+    select s.* from placed s cross join lateral (
       select g.revoked_at is null and g.epoch = s.epoch and g.scopes @> string_to_array(s.consented, ' ') as stands
         from consent_grants g where g.id = s.consent_id limit 1 for share of g skip locked) as g
-     where g.stands
+     where not s.crowded and g.stands
   ), written as (${inserted('held')} returning id)
-  select id from written`;
+  select id, false as crowded from written union all select id, true from placed where crowded`;

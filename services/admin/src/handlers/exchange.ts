@@ -24,13 +24,13 @@ export const exchangeHandlers = ({ config }: { config: Config }): HandlersOf<'ex
     const { token, found } =
       body.subject_jti === undefined
         ? await described(store, body, resourceIds, find, config.server.issuer)
-        : await issued(store, body.subject_jti, resourceIds, now);
+        : await issued(store, body.subject_jti, resourceIds, config.token_exchange.max_children, now);
     const actor =
       body.actor_client_id === undefined ? undefined : ofClient(await requireClient(store, body.actor_client_id));
     const links = new Map((await store.frontingLinks.all()).map((link) => [`${link.sourceId} ${link.targetId}`, link]));
     const facts: ExchangeFacts = {
       client,
-      subject: { ...token, userId: found?.userId, exchanges: found?.exchanges ?? 0 },
+      subject: { ...token, userId: found?.userId, exchanges: found?.exchanges ?? 0, children: found?.children ?? 0 },
       actor,
       provenKey: 'unknown',
       targets,
@@ -41,6 +41,7 @@ export const exchangeHandlers = ({ config }: { config: Config }): HandlersOf<'ex
       settings: {
         allowSelfExchange: config.token_exchange.allow_self_exchange,
         maxChainDepth: config.token_exchange.max_chain_depth,
+        maxChildren: config.token_exchange.max_children,
       },
     };
     return toView(decide(facts), config.server.issuer);
@@ -61,11 +62,12 @@ const issued = async (
   store: Repositories,
   jti: string,
   resourceIds: readonly string[],
+  mostChildren: number,
   now: Date,
 ): Promise<Subject> => {
   const row = await store.issuances.find(jti);
   if (!row) throw notFound('issuance');
-  const found = await store.exchanges.find({ subjectId: row.id, actorId: undefined, resourceIds });
+  const found = await store.exchanges.find({ subjectId: row.id, actorId: undefined, resourceIds, mostChildren });
   return { token: ofRow(row, found?.subjectLive === true && row.expiresAt > now), found };
 };
 
@@ -122,6 +124,7 @@ const described = async (
       actorLive: false,
       userId: user?.id,
       exchanges: 0,
+      children: 0,
       consents: consents.map(({ id, resourceId = '', epoch, scopes: allowed }) => ({
         id,
         resourceId,

@@ -68,6 +68,7 @@ export const tokenExchange = ({ store, lookups, verify, repeats, metrics, config
         subjectId: subject.jti,
         actorId: actor?.jti,
         resourceIds: targets.flatMap(({ resource }) => resource?.id ?? []),
+        mostChildren: config.token_exchange.max_children,
       };
       const asked = parseScope(params.scope);
 
@@ -80,6 +81,7 @@ export const tokenExchange = ({ store, lookups, verify, repeats, metrics, config
             ...toToken(subject, found?.subjectLive === true),
             userId: found?.userId,
             exchanges: found?.exchanges ?? 0,
+            children: found?.children ?? 0,
           },
           actor: actor && toToken(actor, found?.actorLive === true),
           provenKey: proof?.jkt,
@@ -91,6 +93,7 @@ export const tokenExchange = ({ store, lookups, verify, repeats, metrics, config
           settings: {
             allowSelfExchange: config.token_exchange.allow_self_exchange,
             maxChainDepth: config.token_exchange.max_chain_depth,
+            maxChildren: config.token_exchange.max_children,
           },
         };
         return { ...decide(facts), userId: found?.userId };
@@ -134,7 +137,8 @@ export const tokenExchange = ({ store, lookups, verify, repeats, metrics, config
           const consents = decision.targets.flatMap(({ consent, scopes }) =>
             consent ? [{ id: consent.id, epoch: consent.epoch, scopes }] : [],
           );
-          const written = await store.exchanges.insert({ issuance, actorId: actor?.jti, consents });
+          const { mostChildren } = question;
+          const written = await store.exchanges.insert({ issuance, actorId: actor?.jti, consents, mostChildren });
           if (!written) {
             await requireAllowed(await look());
             await lookups.newerClient(client);

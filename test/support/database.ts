@@ -56,7 +56,9 @@ const ensureTemplate = async (adminDsn: string): Promise<string> => {
     await connection.query(`create database ${making}`);
     const dsn = withDatabase(adminDsn, making);
     await migrate(dsn);
-    const database = openDatabase({ dsn, maxConnections: 1, applicationName: 'authserver test template' });
+    const database = openDatabase({
+      ...{ dsn, maxConnections: 1, applicationName: 'authserver test template', queryTimeoutMs: 30_000 },
+    });
     await ensurePartitions(database, new Date());
     await database.end();
     await connection.query(`alter database ${making} rename to ${name}`);

@@ -1,6 +1,7 @@
 /** What becomes of assertions, and of the tokens they became, when operators change what those rest on. */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { resourceKey } from '@authserver/oauth';
 import { decodeJwt } from 'jose';
 import { soon, startAuthServer } from '../support/auth-server.ts';
 import { assertingClient, trade, trustIdp } from '../support/id-jag.ts';
@@ -10,7 +11,14 @@ import { denied, ok, type TestApp } from '../support/test-app.ts';
 const server = await startAuthServer({ pods: 2, admin: true });
 const { admin } = server;
 const providers = await startIdentityProviders();
-const { uri } = await server.resource();
+const gateway = await server.client({
+  authMethod: 'client_secret_basic',
+  grantTypes: ['urn:ietf:params:oauth:grant-type:token-exchange'],
+});
+const front = await server.resource({ runtimeClients: [gateway.clientId] });
+const { uri } = front;
+const behind = await server.resource();
+await server.link(front, behind, { 'tools/read': ['tools/read'] });
 const applied = () => new Promise((resolve) => setTimeout(resolve, 60));
 
 /** An identity provider, a client and a person with an account, apart from those of other tests. */
@@ -71,13 +79,115 @@ test('a token can be revoked by its client, and ends with what it came from nowh
   assert.equal((await world.app.revoke(access_token)).status, 200);
   assert.equal(await isActive(world.app, access_token), false);
   assert.equal(await isActive(world.app, another.access_token), true);
-  // Policies and mappings are asked when a token is made; what was made then is good for its time.
+});
+
+type Policy = Parameters<typeof admin.xaaPolicy.update>[0]['body'];
+const policyOf = async ({ idp }: World) => {
+  const [policy] = await admin.xaaPolicy.list({ query: { idp_id: idp.id } });
+  return policy?.id ?? '';
+};
+const changePolicy = (body: Policy) => async (world: World) =>
+  void (await admin.xaaPolicy.update({ id: await policyOf(world), body }));
+const addPolicy =
+  (body: object) =>
+  async ({ idp }: World) =>
+    void (await admin.xaaPolicy.create({ body: { idp_id: idp.id, priority: 1, ...body } as never }));
+const remap =
+  (local_user_id: string | null) =>
+  async ({ mapping }: World) =>
+    void (await admin.subjectMapping.update({ id: mapping.id, body: { local_user_id } }));
+const elsewhere = await server.resource();
+const stranger = await assertingClient(server);
+const loud = uri.replace(/^https:..[^/]+/, (origin) => origin.toUpperCase());
+
+/** What operators may do to the rules a token was given by, and whether it would still be given. */
+const rules: Record<string, [change: (world: World) => Promise<unknown>, stands: boolean]> = {
+  'the policy is deleted': [async (world) => admin.xaaPolicy.delete({ id: await policyOf(world) }), false],
+  'the policy is disabled': [changePolicy({ enabled: false }), false],
+  'the policy allows other scopes': [changePolicy({ scopes: ['tools/write'] }), false],
+  'the policy allows no scope': [changePolicy({ scopes: [] }), false],
+  'the policy is about another client': [changePolicy({ client_ids: [stranger.clientId] }), false],
+  'the policy is about another resource': [changePolicy({ resources: [elsewhere.uri] }), false],
+  'a policy that is asked before forbids it': [addPolicy({ scopes: [] }), false],
+  'a policy that is asked before forbids others': [addPolicy({ scopes: [], client_ids: [stranger.clientId] }), true],
+  'a policy that is asked later forbids it': [addPolicy({ scopes: [], priority: 101 }), true],
+  'the policy is narrowed around it': [
+    (world) => changePolicy({ scopes: ['tools/read'], client_ids: [world.app.clientId], resources: [loud] })(world),
+    true,
+  ],
+  'the policy gets another name': [changePolicy({ name: 'Renamed' }), true],
+  'the mapping is deleted': [({ mapping }) => admin.subjectMapping.delete({ id: mapping.id }), false],
+  'the subject is somebody else': [async (world) => remap((await server.user()).id)(world), false],
+  'the subject has no account': [remap(null), false],
+};
+for (const [name, [change, stands]] of Object.entries(rules))
+  test(`when ${name}, a token ${stands ? 'stands' : 'ends with all that came of it'}, on every pod [threat I02 I13]`, async () => {
+    const world = await newWorld();
+    const { access_token } = ok(await trade(world.app, await world.assertion()));
+    const child = ok(await gateway.exchange(access_token, { resource: behind.uri })).access_token;
+    await change(world);
+    for (const pod of [0, 1]) {
+      assert.equal(await isActive(world.app, access_token, pod), stands);
+      assert.equal(await isActive(gateway, child, pod), stands);
+    }
+    const again = await gateway.exchange(access_token, { resource: behind.uri });
+    if (stands) ok(again);
+    else denied(again, 'invalid_request');
+    const { status } = await admin.issuance.get({ id: String(decodeJwt(access_token).jti) });
+    assert.equal(status, stands ? 'active' : 'revoked');
+  });
+
+test('what a narrower policy ends comes back with the wider one, and is counted as ended meanwhile', async () => {
+  const world = await newWorld();
+  const { access_token } = ok(await trade(world.app, await world.assertion()));
+  const yesterday = new Date(Date.now() - 24 * 3600 * 1000);
+  const before = await server.store.issuances.countEndedSince(yesterday);
+  await changePolicy({ scopes: ['tools/write'] })(world);
+  assert.equal(await isActive(world.app, access_token), false);
+  assert.equal(await server.store.issuances.countEndedSince(yesterday), before + 1);
+  await changePolicy({ scopes: null })(world);
+  assert.equal(await isActive(world.app, access_token), true);
+  assert.equal(await server.store.issuances.countEndedSince(yesterday), before);
+});
+
+test('a subject that nobody had mapped ends with the account it gets, and not with the word that it has none', async () => {
+  const world = await newWorld();
   await admin.subjectMapping.delete({ id: world.mapping.id });
-  assert.equal(await isActive(world.app, another.access_token), true);
-  assert.equal(
-    decodeJwt(ok(await trade(world.app, await world.assertion())).access_token).sub,
-    `${world.idp.issuer}:00u1`,
-  );
+  const { access_token } = ok(await trade(world.app, await world.assertion()));
+  assert.equal(decodeJwt(access_token).sub, `${world.idp.issuer}:00u1`);
+  const mapping = await admin.subjectMapping.create({ body: { idp_id: world.idp.id, idp_subject: '00u1' } });
+  assert.equal(await isActive(world.app, access_token), true);
+  await admin.subjectMapping.update({ id: mapping.id, body: { local_user_id: world.user.id } });
+  assert.equal(await isActive(world.app, access_token), false);
+});
+
+test('each resource of a token has its own policy, and a token for the server itself one about all', async () => {
+  const world = await newWorld();
+  const { idp, app } = world;
+  const two = await idp.assertion(app.clientId, { claims: { resource: [uri, elsewhere.uri], scope: 'tools/read' } });
+  const both = ok(await trade(app, two)).access_token;
+  const own = ok(await trade(app, await idp.assertion(app.clientId, { claims: { scope: 'tools/read' } }))).access_token;
+  await addPolicy({ scopes: ['tools/write'], resources: [elsewhere.uri] })(world);
+  assert.equal(await isActive(app, both), false);
+  assert.equal(await isActive(app, own), true);
+  await addPolicy({ scopes: ['tools/write'], priority: 2 })(world);
+  assert.equal(await isActive(app, own), false);
+});
+
+test('the database compares resources as we do', async () => {
+  for (const one of [
+    ...[uri, loud, 'HTTPS://Mcp.Example.com', 'https://mcp.example.com/', 'https://mcp.example.com?a=B', 'urn:a:b'],
+    ...[
+      'https://mcp.example.com/A?b',
+      'https://mcp.example.com:8443/x',
+      'https://me@mcp.example.com/',
+      'https://a/#b',
+      '',
+    ],
+  ]) {
+    const [row] = await server.sql<{ key: string | null }>('select resource_key($1) as key', [one]);
+    assert.equal(row?.key ?? undefined, resourceKey(one), one);
+  }
 });
 
 test('an identity provider that is trusted again has its tokens back', async () => {
@@ -131,7 +241,7 @@ test('what a person is mapped to is compared where the assertion is spent', asyn
     server.store.assertions.redeem({
       ...{ issuer: world.idp.issuer, jti: 'by-hand', usableUntil: new Date(Date.now() + 60_000), idpId: world.idp.id },
       ...{ rules: trust.rules, idpSubject: '00u1', mappedTo: world.user.id },
-      issuance: { ...issuance, id: issuance.id.replace(/.$/, String(n)) },
+      issuance: { ...issuance, id: `${issuance.id.slice(0, 24)}${String(n).padStart(12, '0')}` },
       ...changes,
     });
   for (const mappedTo of ['', 'nobody', crypto.randomUUID()]) assert.equal(await redeem({ mappedTo }, 1), 'moved');

@@ -30,8 +30,8 @@ export type RedemptionOutcome = 'done' | 'replayed' | 'moved' | 'client_not_acti
  * Spends assertions and writes the tokens they became, in one statement for many. What cannot be granted any more spends
  * nothing, and what is spent has its token: a client whose answer was our fault may send the same assertion again.
  *
- * The rows asked about are read and not locked. Whoever disables or deletes one ends these tokens at introspection as well, so
- * one that was granted a moment before is as dead as one granted a minute before. Of equal assertions in one batch the first
+ * The rows asked about are read and not locked. Whoever changes one so that a token would not be given any more ends it at
+ * introspection as well, so one that was granted a moment before is as dead as one granted a minute before. Of equal assertions in one batch the first
  * is sent. Keys are taken in one order everywhere, so two batches never wait in a circle.
  */
 export const redeemAssertions = async (
@@ -101,9 +101,9 @@ const redeemMany = `
     returning key_hash
   ), issuance as (
     insert into issuances (id, grant_type, client_id, subject, subject_user_id, resource_id, resource, scopes, issued_at,
-        expires_at, dpop_jkt, agent_id, further_targets, act, idp_id)
+        expires_at, dpop_jkt, agent_id, further_targets, act, idp_id, idp_subject, mapped_to)
     select id, grant_type, client_id, subject, subject_user_id, resource_id, resource, string_to_array(scope, ' '),
-           issued_at, expires_at, dpop_jkt, agent_id, further_targets, act, idp_id
+           issued_at, expires_at, dpop_jkt, agent_id, further_targets, act, idp_id, idp_subject, mapped_to
       from first join spent using (key_hash)
     returning id
   )

@@ -23,7 +23,7 @@ export type Issuance = {
   /** The other resources of a token for several. */
   furtherTargets?: readonly FurtherTarget[] | undefined;
   parentId: string | undefined;
-  /** The identity provider that vouched for the subject; the token ends with the trust in it. */
+  /** The identity provider that vouched for the subject; the token ends with the trust in it, a policy or a mapping. */
   idpId?: string | undefined;
   dpopJkt: string | undefined;
   agentId: string | undefined;
@@ -217,7 +217,9 @@ const countEndedSince = `
     union
     select i.id from issuances i
      where i.idp_id is not null and i.id >= uuidv7_floor($1)
-       and (select p.enabled from trusted_idps p where p.id = i.idp_id) is not true
+       and ((select p.enabled from trusted_idps p where p.id = i.idp_id) is not true
+            or (exists (select 1 from changes c where c.kind in ('xaa_policy', 'subject_mapping', 'resource') and c.at >= $1)
+                and vouching_ended(i)))
     union
     select i.id from resources r join issuances i on i.resource_id = r.id and i.id >= uuidv7_floor($1)
      where r.archived_at is not null

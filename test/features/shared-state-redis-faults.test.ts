@@ -63,6 +63,7 @@ test('a restart without persistence forgets, and is no outage that lasts [threat
   assert.equal(await pod.singleUse.claim('dpop_proof', 'before', { until }), true);
   await server.stop();
   await isRefused(pod);
+  await assert.rejects(pod.singleUse.isClaimed('consent_answer', 'before'), { code: 'temporarily_unavailable' });
   await server.start();
   await isBack(pod);
   // KEYS.md and docs/failures.md say so, and what to do where that is too much.

@@ -65,6 +65,23 @@ for (const { name: store, pods, age, place } of engines) {
     }
   });
 
+  test(`${store}: whether something was claimed can be asked, at every pod, until it is over`, async () => {
+    const key = randomName();
+    const asked = (kind: 'consent_answer' | 'dpop_proof' = 'consent_answer') =>
+      Promise.all([one, other].map((pod) => pod.isClaimed(kind, key)));
+    assert.deepEqual(await asked(), [false, false]);
+    assert.equal(await one.claim('consent_answer', key, { forSeconds: 60 }), true, 'to ask is not to claim');
+    assert.deepEqual(
+      [await asked(), await asked('dpop_proof')],
+      [
+        [true, true],
+        [false, false],
+      ],
+    );
+    await age(60_100);
+    assert.deepEqual(await asked(), [false, false]);
+  });
+
   test(`${store}: what is over already is nobody's, so a pod whose clock is late wins nothing [threat E02]`, async () => {
     for (const ms of [-3_600_000, -60_000, -1_000, 0]) {
       const key = randomName();

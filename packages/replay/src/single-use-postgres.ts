@@ -46,12 +46,21 @@ export const singleUseInPostgres = (db: Statements, limits = { queue: 8192, batc
           reject(temporarilyUnavailable(new Error('too many claims are waiting to be recorded')));
           return;
         }
-        queue.push({ kind, keyHash: createHash('sha256').update(key).digest(), kept, resolve, reject });
+        queue.push({ kind, keyHash: hashOf(key), kept, resolve, reject });
         if (!scheduled && inFlight < limits.inFlight) {
           scheduled = true;
           setImmediate(flush);
         }
       }),
+
+    async isClaimed(kind, key) {
+      const { rowCount } = await db.query(
+        'single_use_is_claimed',
+        'select 1 from single_use where kind = $1 and key_hash = $2 and expires_at > statement_timestamp()',
+        [kind, hashOf(key)],
+      );
+      return rowCount > 0;
+    },
   };
 };
 
@@ -91,5 +100,7 @@ const claimTogether = async (db: Statements, batch: readonly Waiting[]): Promise
     waiting.resolve(won.has(id) && first.get(id) === waiting);
   }
 };
+
+const hashOf = (key: string): Buffer => createHash('sha256').update(key).digest();
 
 const identify = (kind: string, keyHash: Buffer): string => `${kind} ${keyHash.toString('base64')}`;

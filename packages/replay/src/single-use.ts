@@ -22,4 +22,6 @@ export type SingleUse = {
    * @throws when nobody can say: the caller fails closed (503)
    */
   claim(kind: SingleUseKind, key: string, kept: Kept): Promise<boolean>;
+  /** Whether it has been claimed. Says nothing of the next moment: only a claim decides. Throws like it. */
+  isClaimed(kind: SingleUseKind, key: string): Promise<boolean>;
 };

@@ -16,7 +16,7 @@ const open = [
   '/.well-known/jwks.json',
   '/.well-known/oauth-protected-resource/x',
 ];
-const pages = ['/', '/oauth/authorize', '/oauth/return', '/login', '/consent', '/logout'];
+const pages = ['/', '/oauth/authorize', '/oauth/return', '/login', '/consent', '/consent/exchange', '/logout'];
 const ask = (url: string, origin: string, method: string, headers: Record<string, string> = {}) =>
   fetch(url, { method, redirect: 'manual', headers: { origin, ...headers } });
 const preflight = (url: string, origin: string) =>

@@ -47,9 +47,11 @@ const server = await startServer({
 const person = await server.user();
 const resource = 'https://notes.example.com/mcp';
 await server.resource({ slug: 'notes', uri: resource });
+const behind = 'https://drawer.example.com/mcp';
+await server.resource({ slug: 'drawer', uri: behind });
 const canaries = createCanaries();
 const { secrets, found } = canaries;
-const { honest, hostile, send, bodies } = await createTraffic(server, canaries, { person, resource });
+const { honest, hostile, send, bodies } = await createTraffic(server, canaries, { person, resource, behind });
 
 const database = new pg.Client({ connectionString: dsn });
 await database.connect();
@@ -141,6 +143,8 @@ test('no secret is in a log, an audit event, the trace, a change, a metric or a 
     'initial access token',
     'server nonce',
     'device code',
+    'consent ticket',
+    'consent ticket, shown',
     'user code',
     'authserver_session',
   ])

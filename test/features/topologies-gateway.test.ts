@@ -3,11 +3,15 @@
  * that page. What is hidden is in a network of its own, which only those in front of it are given.
  */
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { test } from 'node:test';
+import { UrlElicitationRequiredError as UrlElicitation } from '@modelcontextprotocol/client';
+import { UrlElicitationRequiredError } from '@modelcontextprotocol/sdk/types.js';
 import { startAuthServer } from '../support/auth-server.ts';
+import { TestBrowser } from '../support/browser.ts';
 import { Network, startMcpServer } from '../support/mcp-servers.ts';
 import { followPage } from '../support/page-commands.ts';
-import { denied, ok, type TestApp } from '../support/test-app.ts';
+import { answerConsent, denied, ok, signIn, type TestApp } from '../support/test-app.ts';
 
 const server = await startAuthServer({ admin: true });
 const { issuer } = server;
@@ -98,14 +102,29 @@ test('a server uses the token of another client where its user allowed that one 
   const { Search: searching, Reader: reader } = apps;
   await startMcpServer(internet, issuer, { resource: library, scope: 'books/read' });
   const exchange = (token: string) => searching.exchange(token, { resource: library });
-  const find = async (token: string) => internet.call(library, ok(await exchange(token)).access_token);
+  const find = async (token: string) => {
+    const answer = await exchange(token);
+    const { consent_url: url } = answer.body as { consent_url?: string };
+    if (url === undefined) return internet.call(library, ok(answer).access_token);
+    const message = 'Search wants to look into your library.';
+    throw new UrlElicitationRequiredError([{ mode: 'url', url, message, elicitationId: randomUUID() }]);
+  };
   await startMcpServer(internet, issuer, { resource: search, scope: 'books/read', tools: { find } });
 
   const { access_token } = await reader.authorize({ user, resource: search, scope: 'books/read' });
   denied(await exchange(access_token), 'consent_required');
-  const allowed = await reader.authorize({ user, resource: library, scope: 'books/read' });
+  const refused = await internet.call(search, access_token, 'find').catch((error: unknown) => error);
+  assert.ok(refused instanceof UrlElicitation, String(refused));
+  const [elicitation, ...more] = refused.elicitations;
+  assert.deepEqual([elicitation?.mode, more], ['url', []]);
+  // The client of the user opens it in a browser, and calls again once that is done.
+  const browser = new TestBrowser();
+  const login = await browser.follow(await browser.get(elicitation?.url ?? ''));
+  const question = await browser.follow(await signIn(browser, login, user));
+  assert.equal((await answerConsent(browser, question, 'allow')).status, 200);
   const { sub, aud, client_id, act } = await internet.call(search, access_token, 'find');
   assert.deepEqual([sub, aud, client_id, act], [user.id, [library], searching.clientId, undefined]);
+  const allowed = await reader.authorize({ user, resource: library, scope: 'books/read' });
   assert.equal((await internet.knock(search, allowed.access_token))[0], 401);
 });
 

@@ -126,6 +126,12 @@ export const endpointsOf = (real: Real): Endpoint[] => {
       form: { email: real.email, password: 'x', csrf_token: real.csrf, request: real.loginRequest },
     },
     { methods: ['GET', 'POST'], path: '/consent', query: { request: real.consentRequest }, form: answer, weight: 2 },
+    {
+      methods: ['GET', 'POST'],
+      path: '/consent/exchange',
+      query: { ticket: real.consentRequest, return_url: 'https://client.example/cb' },
+      form: answer,
+    },
     { methods: ['POST'], path: '/logout', form: { csrf_token: 'x', request: real.loginRequest, next: '/' } },
     {
       methods: ['GET', 'POST'],

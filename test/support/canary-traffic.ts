@@ -1,3 +1,4 @@
+import type { GrantType } from '@authserver/oauth';
 import type { TestUser } from './auth-server.ts';
 import { TestBrowser } from './browser.ts';
 import type { Canaries } from './canaries.ts';
@@ -6,13 +7,14 @@ import { deviceGrantType } from './device.ts';
 import { DpopKey } from './dpop-key.ts';
 import { jwtBearerType } from './id-jag.ts';
 import type { StartedServer } from './started-server.ts';
-import { answerConsent, type Form, pkce, signIn, TestApp } from './test-app.ts';
+import { type Answer, answerConsent, type Form, pkce, signIn, TestApp } from './test-app.ts';
 
+const exchangeType: GrantType = 'urn:ietf:params:oauth:grant-type:token-exchange';
 const redirect_uris = ['https://app.example.com/cb'];
 const metadata = {
   client_name: 'Canary',
   redirect_uris,
-  grant_types: ['authorization_code', 'refresh_token', deviceGrantType, jwtBearerType],
+  grant_types: ['authorization_code', 'refresh_token', deviceGrantType, jwtBearerType, exchangeType],
   token_endpoint_auth_method: 'client_secret_post',
 };
 
@@ -27,7 +29,7 @@ const formPaths = ['token', 'introspect', 'revoke', 'par', 'device_authorization
 export const createTraffic = async (
   server: StartedServer,
   { keep, canary, plain }: Canaries,
-  { person, resource }: { person: TestUser; resource: string },
+  { person, resource, behind }: { person: TestUser; resource: string; behind: string },
 ) => {
   const { issuer } = server;
   const asServer = { issuer, clock: { now: () => new Date() } } as never;
@@ -130,6 +132,10 @@ export const createTraffic = async (
     const nonce = keep('server nonce', demanded.headers.get('dpop-nonce'));
     const tokens = (await post('/oauth/token', redeem, await withProof(nonce))).body;
     keep('access token', tokens.access_token);
+    await askForConsent(
+      browser,
+      await app.exchange(String(tokens.access_token), { resource: behind }, 0, await withProof(nonce)),
+    );
     const refresh_token = keep('refresh token', tokens.refresh_token);
     const refresh = { ...identity, grant_type: 'refresh_token', refresh_token };
     keep('successor', (await post('/oauth/token', refresh, await withProof(nonce))).body.refresh_token);
@@ -160,6 +166,19 @@ export const createTraffic = async (
       await post('/oauth/par', { client_assertion, client_assertion_type: assertionType, response_type: 'code' });
   };
 
+  /** What a refused exchange offers: opened, with an address of nobody, and answered. */
+  const askForConsent = async (browser: TestBrowser, { body }: Answer<unknown>): Promise<void> => {
+    const { consent_url: url } = body as { consent_url?: string };
+    if (url === undefined) return;
+    keep('consent ticket', new URL(url).searchParams.get('ticket') ?? undefined);
+    const page = await browser.get(url);
+    bodies.push((await browser.get(`${url}&return_url=https://evil.test/${canary('return address')}`)).html);
+    keep('consent ticket, shown', page.field('ticket'));
+    bodies.push((await browser.post(url, { request: page.field('ticket'), action: 'allow' })).html);
+    await answerConsent(browser, page, 'allow');
+    bodies.push((await browser.get(url)).html);
+  };
+
   /** A secret of nobody in every field there is, most of them refused. */
   const hostile = async (): Promise<void> => {
     const known = { client_id: 'client_nobody', client_assertion_type: assertionType };
@@ -177,6 +196,8 @@ export const createTraffic = async (
       'assertion',
       'subject_token',
       'request',
+      'ticket',
+      'return_url',
       'nonce',
       'dpop_jkt',
       'login_hint',
@@ -208,6 +229,7 @@ export const createTraffic = async (
       '/oauth/authorize',
       '/login',
       '/consent',
+      '/consent/exchange',
       '/device',
       '/oauth/return',
       '/account',

@@ -207,15 +207,19 @@ export const read = async (response: Response): Promise<Answer> => {
   return { status: response.status, headers: response.headers, body: json && text ? JSON.parse(text) : { text } };
 };
 
-export const signIn = async (browser: TestBrowser, page: Page, user: TestUser): Promise<Page> =>
-  browser.post(new URL('login', page.url).href, {
+export const signIn = async (browser: TestBrowser, page: Page, user: TestUser): Promise<Page> => {
+  const field = (name: string) => (page.html.includes(`name="${name}"`) ? page.field(name) : undefined);
+  return browser.post(new URL('login', page.url).href, {
     csrf_token: page.field('csrf_token'),
-    request: page.html.includes('name="request"') ? page.field('request') : undefined,
-    next: page.html.includes('name="next"') ? page.field('next') : undefined,
-    user_code: page.html.includes('name="user_code"') ? page.field('user_code') : undefined,
+    request: field('request'),
+    next: field('next'),
+    user_code: field('user_code'),
+    ticket: field('ticket'),
+    return_url: field('return_url'),
     email: user.email,
     password: user.password,
   });
+};
 
 export const answerConsent = async (
   browser: TestBrowser,
@@ -223,9 +227,10 @@ export const answerConsent = async (
   action: 'allow' | 'deny',
   tick?: readonly string[],
 ): Promise<Page> => {
-  const form = /<form method="post" action="([^"]*consent)"[\s\S]*?<\/form>/.exec(page.html)?.[0] ?? '';
+  const [form = '', path = ''] =
+    /<form method="post" action="([^"]*consent(?:\/exchange)?)"[\s\S]*?<\/form>/.exec(page.html) ?? [];
   const value = (name: string) => new RegExp(`name="${name}" value="([^"]*)"`).exec(form)?.[1] ?? '';
-  return browser.post(new URL('consent', page.url).href, {
+  return browser.post(new URL(path, page.url).href, {
     csrf_token: value('csrf_token'),
     request: value('request'),
     action,

@@ -4,6 +4,7 @@ import type { GrantType } from '@authserver/oauth';
 import type { Resource } from '@authserver/store';
 import { decide } from './decide.ts';
 import type { ExchangeFacts, SubjectToken } from './facts.ts';
+import { missingConsent } from './missing-consent.ts';
 import { exchangeGates } from './verdict.ts';
 
 const grant: GrantType = 'urn:ietf:params:oauth:grant-type:token-exchange';
@@ -223,3 +224,28 @@ test('a scope that two targets offer counts only if both may be reached with it'
   assert.deepEqual(decide(given).scopes, ['read']);
   assert.equal(decide({ ...given, asked: ['write'] }).refusal?.reason, 'scope_not_consented');
 });
+
+const wide = { scopes: ['read', 'write'] };
+const missing: [name: string, facts: ExchangeFacts, scopes: string[] | undefined, ceiling?: string[]][] = [
+  ['nothing allowed yet', facts({ targets: atSide }, wide), ['read', 'write']],
+  ['nothing allowed yet, one scope named', facts({ targets: atSide, asked: ['write'] }, wide), ['write']],
+  [
+    'less allowed than is named',
+    facts({ targets: atSide, asked: ['read', 'write'], consents: consent('read') }, wide),
+    ['write'],
+  ],
+  ['what who asks may have', facts({ targets: atSide, client: { ...assistant, ceiling: ['read'] } }, wide), ['read']],
+  ['enough allowed', facts({ targets: atSide, consents: consent('read') }, wide), undefined],
+  ['more than the client of the token may be given', facts({ targets: atSide }, wide), undefined, ['read']],
+  ['just what the client of the token may be given', facts({ targets: atSide }), ['read'], ['read']],
+  ['nothing that could be allowed', facts({ targets: atSide }, { scopes: ['other'] }), undefined],
+  ['a subject that ended', facts({ targets: atSide }, { live: false }), undefined],
+  ['a machine', facts({ targets: atSide }, { userId: undefined }), undefined],
+  ['another refusal behind it', facts({ targets: atSide }, { exchanges: 99 }), undefined],
+  ['a way that needs no consent', facts({ asked: ['drop'] }), undefined],
+];
+for (const [name, about, scopes, ceiling = []] of missing)
+  test(`the user is asked for ${scopes?.join(' ') ?? 'nothing'}: ${name}`, () => {
+    const found = missingConsent(about, ceiling);
+    assert.deepEqual(found, scopes && { resources: [side], scopes });
+  });

@@ -1,3 +1,4 @@
 export * from './decide.ts';
 export * from './facts.ts';
+export * from './missing-consent.ts';
 export * from './verdict.ts';

@@ -20,6 +20,7 @@ import { allowCrossOrigin } from './routes/cors.ts';
 import { deviceRoute } from './routes/device.ts';
 import { deviceAuthorizationRoute } from './routes/device-authorization.ts';
 import { deviceConfirmRoute } from './routes/device-confirm.ts';
+import { exchangeConsentRoute } from './routes/exchange-consent.ts';
 import { homeRoute } from './routes/home.ts';
 import { introspectRoute } from './routes/introspect.ts';
 import { jwksRoute } from './routes/jwks.ts';
@@ -103,6 +104,7 @@ export const createTokenApp = async (plane: TokenPlane): Promise<HttpServer> => 
     await pages.register(authorizeRoute, plane);
     await pages.register(loginRoute, plane);
     await pages.register(consentRoute, plane);
+    if (config.token_exchange.enabled) await pages.register(exchangeConsentRoute, plane);
     await pages.register(logoutRoute, plane);
     await pages.register(accountRoute, plane);
     if (config.device.enabled) {

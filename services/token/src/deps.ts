@@ -19,6 +19,7 @@ import type { Logger, Metrics, OutboundPurpose, Tracing } from '@authserver/tele
 import { createAuditRepeats } from './audit/repeats.ts';
 import { createBrowser } from './authorization/browser.ts';
 import { createCodes } from './authorization/codes.ts';
+import { createConsentTickets } from './authorization/consent-tickets.ts';
 import { createDeviceVisits } from './authorization/device-visits.ts';
 import { createPendingRequests } from './authorization/pending.ts';
 import { createPushedRequests } from './authorization/pushed.ts';
@@ -155,12 +156,18 @@ export const createTokenPlane = async (options: TokenPlaneOptions) => {
   const replays = createReplays(store, repeats, metrics);
   const shared = { store, lookups, replays, repeats, metrics, secrets, config };
   const redeemCode = createRedeemCode(shared);
+  const consentTickets = createConsentTickets(secrets, clock, issuer);
   const grants: Grant[] = [
     authorizationCode({ ...shared, redeemCode }),
     refreshToken(shared),
     ...(config.client_credentials.enabled ? [clientCredentials(shared)] : []),
     ...(config.token_exchange.enabled
-      ? [byRequestedTokenType(tokenExchange({ ...shared, verify }), assertionsForOthers({ ...shared, verify }))]
+      ? [
+          byRequestedTokenType(
+            tokenExchange({ ...shared, verify, consentTickets }),
+            assertionsForOthers({ ...shared, verify }),
+          ),
+        ]
       : []),
     ...(config.device.enabled ? [deviceCode({ ...shared, redeemCode })] : []),
     ...(config.xaa.enabled ? [jwtBearer({ ...shared, openAssertion })] : []),
@@ -295,6 +302,7 @@ export const createTokenPlane = async (options: TokenPlaneOptions) => {
       personSeconds: config.oauth.state_max_age,
     }),
     pending,
+    consentTickets,
     codes: createCodes(config.oauth.code_ttl),
     refusals: createRefusals({ issuer, basePath, browser, pending, store, clock, metrics }),
     deviceCodeSeconds: config.device.code_ttl,

@@ -1,5 +1,6 @@
 import { offlineAccess, redirectKind } from '@authserver/oauth';
 import {
+  type AuditEvent,
   type Client,
   type ConsentGrant,
   type GrantedTarget,
@@ -110,6 +111,21 @@ export const storeConsent = async (
   const chosen = atLeastOne(places.flatMap((place) => targets.get(place) ?? []));
   if (!chosen) throw new Error('nothing was allowed, so there is no consent to store');
   return chosen;
+};
+
+/** What the trail says of a consent: an event for each place where something was allowed. */
+export const recordConsent = async (
+  tx: Pick<Repositories, 'auditEvents'>,
+  targets: Targets,
+  event: Omit<AuditEvent, 'action'>,
+): Promise<void> => {
+  await tx.auditEvents.insertMany(
+    targets.map(({ resource, scopes }) => ({
+      ...event,
+      action: 'consent.granted',
+      details: { resource: resource ?? '', scopes, ...event.details },
+    })),
+  );
 };
 
 const resourceIdsOf = (places: readonly Place[]): (string | undefined)[] => places.map(({ resource }) => resource?.id);

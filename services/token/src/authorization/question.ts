@@ -1,9 +1,9 @@
-import type { ConsentGrant, Store } from '@authserver/store';
+import type { Client, ConsentGrant, Store } from '@authserver/store';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { getsRefreshToken } from '../clients/refresh-policy.ts';
 import type { ResourceCatalog } from '../lookups.ts';
-import { resourceName } from '../views/consent.ts';
+import { type ConsentClient, resourceName } from '../views/consent.ts';
 import type { ConsentScope } from '../views/consent-scopes.ts';
 import { messagePage } from '../views/message.ts';
 import { type ConsentRequest, consentQuestion, isToSameClient, type Place, placesOf } from './consents.ts';
@@ -27,23 +27,24 @@ export type QuestionDeps = {
 export const questionOf = async (asked: ConsentRequest, userId: string, deps: QuestionDeps) => {
   const { client, resources } = asked;
   const { clientId, resourceIds } = consentQuestion(asked);
-  const held = await deps.store.consentGrants.listActive(userId, clientId, resourceIds);
+  const everHeld = await deps.store.consentGrants.listActive(userId, clientId, resourceIds);
+  const held = everHeld.filter((consent) => isToSameClient(consent, client));
   return {
-    client: {
-      name: client.clientName,
-      id: client.clientId,
-      verified: client.registrationSource === 'admin',
-      source: client.registrationSource,
-    },
+    client: clientView(client),
     resources: resources.map(({ displayName, slug, uri = '' }) => ({ displayName, slug, uri })),
-    scopes: choicesOf(
-      asked,
-      held.filter((consent) => isToSameClient(consent, client)),
-      await deps.resources(),
-    ),
+    scopes: choicesOf(asked, held, await deps.resources()),
+    heldBeside: heldBeside(asked, held),
     offlineAccess: getsRefreshToken(client, asked.offlineAccess),
   };
 };
+
+/** Who a client is, as a page says it. */
+export const clientView = ({ clientName, clientId, registrationSource }: Client): ConsentClient => ({
+  name: clientName,
+  id: clientId,
+  verified: registrationSource === 'admin',
+  source: registrationSource,
+});
 
 /** The scopes that were ticked. `undefined` when there are none, or one among them that was not asked for. */
 export const tickedScopes = (
@@ -80,6 +81,16 @@ const choicesOf = (
     alreadyGranted: isHeldEverywhere(name, places, held),
     at: asked.resources.length > 1 ? placesWith(name, places) : undefined,
   }));
+};
+
+/** What the client has at these resources and does not ask for now: it stays whatever is answered. */
+const heldBeside = (
+  { resources, scopes }: Pick<ConsentRequest, 'resources' | 'scopes'>,
+  held: readonly ConsentGrant[],
+) => {
+  const offered = resources.flatMap((resource) => resource.scopes.map(({ name }) => name));
+  const names = held.flatMap((consent) => consent.scopes);
+  return [...new Set(names)].filter((name) => offered.includes(name) && !scopes.includes(name));
 };
 
 const isHeldEverywhere = (scope: string, places: readonly Place[], held: readonly ConsentGrant[]): boolean =>

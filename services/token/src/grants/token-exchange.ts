@@ -1,5 +1,11 @@
 import type { Config } from '@authserver/config';
-import { decide, type ExchangeDecision, type ExchangedToken, type ExchangeFacts } from '@authserver/exchange';
+import {
+  decide,
+  type ExchangeDecision,
+  type ExchangedToken,
+  type ExchangeFacts,
+  missingConsent,
+} from '@authserver/exchange';
 import {
   accessTokenType,
   invalidClient,
@@ -13,6 +19,7 @@ import type { Client, Store } from '@authserver/store';
 import type { Metrics } from '@authserver/telemetry';
 import { z } from 'zod';
 import type { AuditRepeats } from '../audit/repeats.ts';
+import type { ConsentTickets } from '../authorization/consent-tickets.ts';
 import type { Lookups } from '../lookups.ts';
 import { namedOnce } from '../targets.ts';
 import { numericDate } from '../tokens/claims.ts';
@@ -24,6 +31,7 @@ export type TokenExchangeDeps = {
   lookups: Lookups;
   verify: OwnTokenVerifier;
   repeats: AuditRepeats;
+  consentTickets: ConsentTickets;
   metrics: Metrics;
   config: Pick<Config, 'server' | 'token_exchange'>;
 };
@@ -38,7 +46,8 @@ const TokenType = z.string().optional();
  * The write demands once more that the tokens and consents stand, and the new token is a child of the old: whatever ends
  * that one, or anything above it, ends it as well.
  */
-export const tokenExchange = ({ store, lookups, verify, repeats, metrics, config }: TokenExchangeDeps) => {
+export const tokenExchange = (deps: TokenExchangeDeps) => {
+  const { store, lookups, verify, repeats, metrics, config } = deps;
   const grantType = 'urn:ietf:params:oauth:grant-type:token-exchange';
 
   return defineGrant({
@@ -73,7 +82,7 @@ export const tokenExchange = ({ store, lookups, verify, repeats, metrics, config
       const asked = parseScope(params.scope);
 
       /** What is true at this moment, and what follows from it. */
-      const look = async (): Promise<ExchangeDecision & { userId: string | undefined }> => {
+      const look = async (): Promise<ExchangeDecision & { facts: ExchangeFacts }> => {
         const found = await store.exchanges.find(question);
         const facts: ExchangeFacts = {
           client,
@@ -96,14 +105,17 @@ export const tokenExchange = ({ store, lookups, verify, repeats, metrics, config
             maxChildren: config.token_exchange.max_children,
           },
         };
-        return { ...decide(facts), userId: found?.userId };
+        return { ...decide(facts), facts };
       };
       /** @throws {OAuthError} what the first gate that denies has to say */
-      const requireAllowed = async ({ refusal }: Pick<ExchangeDecision, 'refusal'>): Promise<void> => {
+      const requireAllowed = async ({ refusal, facts }: Awaited<ReturnType<typeof look>>): Promise<void> => {
         if (!refusal) return;
         await noteRefusal(client, subject, refusal.reason, now);
         const { error, description, reason, cause } = refusal;
-        throw new OAuthError(error, description, reason, cause === undefined ? {} : { members: { cause } });
+        if (cause === undefined) throw new OAuthError(error, description, reason);
+        const consentUrl = await urlToConsent(facts);
+        const members = consentUrl === undefined ? { cause } : { cause, consent_url: consentUrl };
+        throw new OAuthError(error, description, reason, { members });
       };
 
       const decision = await look();
@@ -115,7 +127,7 @@ export const tokenExchange = ({ store, lookups, verify, repeats, metrics, config
         grantType,
         client,
         subject: subject.sub,
-        subjectUserId: decision.userId,
+        subjectUserId: decision.facts.subject.userId,
         scopes: decision.scopes,
         resource: { id: first?.resource?.id, audience: first?.resource?.uri ?? issuer },
         consentGrantId: first?.consent?.id,
@@ -151,6 +163,20 @@ export const tokenExchange = ({ store, lookups, verify, repeats, metrics, config
       };
     },
   });
+
+  /**
+   * Where the user can allow what is missing. The subject token was good and the client proved itself before anybody is
+   * told of a consent, so this says nothing to a stranger.
+   */
+  async function urlToConsent(facts: ExchangeFacts): Promise<string | undefined> {
+    const { userId, clientId } = facts.subject;
+    const asked = await lookups.client(clientId);
+    const missing = asked?.status === 'active' ? missingConsent(facts, asked.ceiling) : undefined;
+    if (!missing || userId === undefined) return undefined;
+    const resourceIds = missing.resources.map(({ id }) => id);
+    const actingClientId = facts.client.clientId;
+    return deps.consentTickets.urlFor({ userId, clientId, actingClientId, resourceIds, scopes: missing.scopes });
+  }
 
   /** A good token in hands that may not exchange it is worth a trace; the same again is counted. */
   async function noteRefusal(client: Client, subject: OwnClaims, reason: string, now: Date): Promise<void> {

@@ -5,7 +5,7 @@ import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { reopen } from '../authorization/arrivals.ts';
 import { origin, type SignedIn } from '../authorization/browser.ts';
-import { storeConsent } from '../authorization/consents.ts';
+import { recordConsent, storeConsent } from '../authorization/consents.ts';
 import { formFor, seeOther, sendExpired, sendForeignAnswer, sendPage } from '../authorization/pages.ts';
 import type { PendingConsent } from '../authorization/pending.ts';
 import { isFreshEnough, isStrongEnough } from '../authorization/prompts.ts';
@@ -117,15 +117,12 @@ export const consentRoute: FastifyPluginAsyncZod<ConsentRouteDeps> = async (app,
     await deps.keepClient(client, now, { actorId: user.userId, ...origin(request) });
     const code = await store.transaction(async (tx) => {
       const targets = await storeConsent(tx, authorization, user.userId, allowed, now);
-      for (const { resource, scopes } of targets)
-        await tx.auditEvents.insert({
-          action: 'consent.granted',
-          at: now,
-          actorId: user.userId,
-          clientId: client.clientId,
-          details: { resource: resource ?? '', scopes },
-          ...origin(request),
-        });
+      await recordConsent(tx, targets, {
+        at: now,
+        actorId: user.userId,
+        clientId: client.clientId,
+        ...origin(request),
+      });
       return deps.codes.issue(tx, authorization, user, targets, now);
     });
     deps.metrics.consentDecisions.inc({ decision: 'granted' });

@@ -5,7 +5,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
 import { z } from 'zod';
 import { type Browser, origin, type SignedIn } from '../authorization/browser.ts';
-import { type ConsentRequest, storeConsent } from '../authorization/consents.ts';
+import { type ConsentRequest, recordConsent, storeConsent } from '../authorization/consents.ts';
 import { devicePages } from '../authorization/device-pages.ts';
 import type { DeviceVisits } from '../authorization/device-visits.ts';
 import { formFor, sendPage } from '../authorization/pages.ts';
@@ -125,12 +125,7 @@ export const deviceConfirmRoute: FastifyPluginAsyncZod<DeviceConfirmRouteDeps> =
         // The consent is locked before the request, here as everywhere; who comes second writes nothing.
         const targets = await storeConsent(tx, asked, user.userId, allowed, now);
         if (!(await tx.deviceCodes.decide(device.id, true, now))) throw new AnsweredMeanwhile();
-        for (const { resource, scopes } of targets)
-          await tx.auditEvents.insert({
-            ...from,
-            action: 'consent.granted',
-            details: { resource: resource ?? '', scopes, device_ip: device.ip },
-          });
+        await recordConsent(tx, targets, { ...from, details: { device_ip: device.ip } });
         await tx.authorizationCodes.insert({
           codeHash: device.deviceCodeHash,
           clientId: device.clientId,

@@ -30,7 +30,7 @@ export type LoginRouteDeps = {
   metrics: Metrics;
 };
 
-const NextFields = { next: PageField, user_code: PageField };
+const NextFields = { next: PageField, user_code: PageField, ticket: PageField, return_url: PageField };
 const LoginQuery = z.object({ request: PageField, ...NextFields });
 const LoginForm = LoginQuery.extend({ email: PageField, password: PageField, csrf_token: PageField });
 

@@ -9,7 +9,14 @@ import { messagePage } from '../views/message.ts';
 export type LogoutRouteDeps = { basePath: string; browser: Browser; pending: PendingRequests };
 
 const text = z.string().optional();
-const LogoutForm = z.object({ csrf_token: text, request: text, next: text, user_code: text });
+const LogoutForm = z.object({
+  csrf_token: text,
+  request: text,
+  next: text,
+  user_code: text,
+  ticket: text,
+  return_url: text,
+});
 
 /** Ends the session on the server. From a consent or device page the same request goes on, for another user. */
 export const logoutRoute: FastifyPluginAsyncZod<LogoutRouteDeps> = async (app, deps) => {

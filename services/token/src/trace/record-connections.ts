@@ -15,6 +15,7 @@ const steps: Readonly<Record<string, string>> = {
   '/oauth/continue': 'authorization',
   '/login': 'login',
   '/consent': 'consent',
+  '/consent/exchange': 'consent',
   '/oauth/device_authorization': 'device_authorization',
   '/device': 'device',
   '/device/confirm': 'device',

@@ -11,7 +11,7 @@ export type Account = {
   /** The request in progress, so that another account can take it up after signing out. */
   request?: string | undefined;
   /** The same for a page of ours, as the fields that carry it. */
-  next?: { next: 'account' | 'device'; user_code?: string } | undefined;
+  next?: Readonly<Record<string, string>> | undefined;
 };
 
 /** Says who is signed in, and lets somebody else say that it is not them. */

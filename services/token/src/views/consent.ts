@@ -33,12 +33,19 @@ export type ConsentPage = {
   user: { email: string; name?: string | undefined };
   /** None: the authorization server itself. */
   resources: readonly ConsentResource[];
-  redirect: ConsentRedirect;
+  /** None: the answer ends at a page of ours. */
+  redirect?: ConsentRedirect | undefined;
+  /** Who asks on behalf of the client, if it is another one. */
+  actor?: ConsentClient | undefined;
+  /** What the client has there already and keeps, whatever the answer. */
+  kept?: readonly string[] | undefined;
   scopes: readonly ConsentScope[];
   /** The client also asks for refresh tokens. */
   offlineAccess?: boolean | undefined;
   /** Where signing out posts to. */
   switchAccountAction?: string | undefined;
+  /** What goes on after that, as the fields that carry it; the request itself unless said. */
+  next?: Readonly<Record<string, string>> | undefined;
   /** Where people take back what they allowed. */
   accountPath: string;
   /** Asked again, because the app has become another since. */
@@ -50,18 +57,33 @@ export type ConsentPage = {
  * stand its id, the place the answer goes to and how much is known about it, because anyone may register any name.
  */
 export function consentPage(view: ConsentPage): string {
-  const { action, csrfToken, request, client, user, resources, redirect, scopes, offlineAccess } = view;
+  const {
+    action,
+    csrfToken,
+    request,
+    client,
+    user,
+    resources,
+    redirect,
+    actor,
+    kept = [],
+    scopes,
+    offlineAccess,
+  } = view;
   const [only, ...others] = resources;
 
   // Deny comes first in the document: pressing Enter in a form presses its first button.
-  const body = html`${accountBar({ ...user, csrfToken, request, action: view.switchAccountAction })}
+  const onwards = view.next ? { next: view.next } : { request };
+  const body = html`${accountBar({ ...user, csrfToken, ...onwards, action: view.switchAccountAction })}
 <h1>Allow this app to use ${!only ? 'your account' : others.length > 0 ? `${resources.length} servers` : html`<bdi>${resourceName(only)}</bdi>`}?</h1>
 ${view.changed && changedNotice}
 <dl class="facts">
 ${appFact(client)}
-<div><dt>Either answer sends your browser to</dt>
-${destination(redirect)}</div>
+${actor && actorFact(actor)}
+<div><dt>Either answer ${redirect ? 'sends your browser to' : 'ends here'}</dt>
+${redirect ? destination(redirect) : html`<dd class="small">Then go back to your application.</dd>`}</div>
 ${accessFact(resources)}
+${kept.length > 0 && keptFact(kept)}
 </dl>
 <form method="post" action="${action}">
 ${hiddenFields({ csrf_token: csrfToken, request })}
@@ -89,6 +111,18 @@ export function appFact(client: ConsentClient): Html {
 ${client.source === 'cimd' && html`<dd class="host"><bdi>${ascii(URL.parse(client.id)?.host)}</bdi></dd>`}
 <dd class="small soft">${provenance(client)}</dd>
 <dd class="small"><span class="soft">ID</span> <code><bdi>${ascii(client.id)}</bdi></code></dd></div>`;
+}
+
+/** Whoever wanted to use the client's token elsewhere: what is allowed is allowed to the client, and used by this one. */
+function actorFact(actor: ConsentClient): Html {
+  return html`<div><dt>Asked by a server that works for the app</dt>
+<dd><strong><bdi>${visible(actor.name, 60) || 'A server without a name'}</bdi></strong> ${verification(actor)}</dd>
+<dd class="small"><span class="soft">ID</span> <code><bdi>${ascii(actor.id)}</bdi></code></dd></div>`;
+}
+
+function keptFact(kept: readonly string[]): Html {
+  return html`<div><dt>You allowed this there before; it stays</dt>
+<dd class="small">${kept.map((name, index) => html`${index > 0 && ', '}<code><bdi>${ascii(name, 120)}</bdi></code>`)}</dd></div>`;
 }
 
 /** What is to be used; nothing for the authorization server itself. */

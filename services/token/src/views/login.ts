@@ -10,7 +10,7 @@ export type LoginPage = {
   /** The authorization request that waits for this sign-in. */
   request?: string | undefined;
   /** The page of ours that waits for this sign-in, as the fields that carry it. */
-  next?: { next: 'account' | 'device'; user_code?: string } | undefined;
+  next?: ({ next: keyof typeof purposes } & Readonly<Record<string, string>>) | undefined;
   /** What was typed before; the password never comes back. */
   email?: string | undefined;
   /** Why the last attempt failed, in words that do not tell whether the account exists. */
@@ -28,6 +28,7 @@ export type LoginPage = {
 const purposes = {
   account: 'to see your apps and where you are signed in',
   device: 'to connect a device. You can compare its code on the next page.',
+  consent: 'to see what an app asks you to allow. You decide on the next page.',
 };
 
 /** Asks for e-mail and password, and says for which app. */

@@ -6,6 +6,7 @@ import { deviceCodePage, devicePage } from './device.ts';
 import { type HomePage, homePage } from './home.ts';
 import { type LoginPage, loginPage, waitText } from './login.ts';
 import { messagePage } from './message.ts';
+import { otherUserPage } from './other-user.ts';
 
 /** Everything a stranger could try at once, long enough to be cut. */
 const hostile = `"><script>alert(1)</script>' onmouseover=x style=x \u202E\u200B\0 https://evil.test ${'w'.repeat(400)}`;
@@ -74,6 +75,14 @@ const device = (text: string) =>
     origin: { ip: text, same: false, minutesAgo: 2 },
   });
 
+const otherUser = (text: string) =>
+  otherUserPage({
+    csrfToken: text,
+    user: { email: text },
+    signOutAction: '/logout',
+    next: { next: 'consent', ticket: text },
+  });
+
 const pages: Record<string, string> = {
   login: login(),
   'login, hostile': login({
@@ -104,6 +113,20 @@ const pages: Record<string, string> = {
     ],
     offlineAccess: true,
   }),
+  'consent for an exchange': consent({
+    redirect: undefined,
+    next: { next: 'consent', ticket: 't1cket' },
+    actor: { name: 'Gateway', id: 'gateway', verified: true, source: 'admin' },
+    kept: ['events/list', 'events/delete'],
+  }),
+  'consent for an exchange, hostile': consent({
+    redirect: undefined,
+    next: { next: 'consent', ticket: hostile },
+    actor: { name: hostile, id: hostile, verified: false, source: 'dcr' },
+    kept: [hostile, hostile],
+  }),
+  'question for somebody else': otherUser('alice'),
+  'question for somebody else, hostile': otherUser(hostile),
   home: home({ signedInAs: 'alice@example.test', csrfToken: 'c5rf' }),
   'home, hostile': home({ adminHint: hostile, version: hostile, steps: [{ title: hostile, command: hostile }] }),
   account: account('Planner'),

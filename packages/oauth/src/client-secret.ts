@@ -1,4 +1,4 @@
-import { createHash, createHmac, randomBytes } from 'node:crypto';
+import { createHmac, hash, randomBytes } from 'node:crypto';
 
 /** A client id of our making: random, so nobody can choose one that equals a user's `sub` or another client's URL. */
 export const newClientId = (): string => `client_${randomBytes(16).toString('base64url')}`;
@@ -8,4 +8,4 @@ export const newClientSecret = (): string => `cs_${randomBytes(32).toString('bas
 
 /** How a client secret is kept. It is random, so a fast hash is enough; the pepper stays out of the database. */
 export const hashClientSecret = (secret: string, pepper?: string): Buffer =>
-  pepper ? createHmac('sha256', pepper).update(secret).digest() : createHash('sha256').update(secret).digest();
+  pepper ? createHmac('sha256', pepper).update(secret).digest() : hash('sha256', secret, 'buffer');

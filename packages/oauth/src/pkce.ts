@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { hash, timingSafeEqual } from 'node:crypto';
 
 /** A S256 challenge is the base64url of 32 bytes (RFC 7636 §4.2). */
 export const isCodeChallenge = (value: string): boolean => /^[A-Za-z0-9_-]{43}$/.test(value);
@@ -9,6 +9,5 @@ export const isCodeVerifier = (value: string): boolean => /^[A-Za-z0-9._~-]{43,1
 /** RFC 7636 §4.6 with S256, the only method we accept. */
 export const verifierMatches = (verifier: string, challenge: string): boolean => {
   if (!isCodeVerifier(verifier) || !isCodeChallenge(challenge)) return false;
-  const computed = createHash('sha256').update(verifier, 'ascii').digest();
-  return timingSafeEqual(computed, Buffer.from(challenge, 'base64url'));
+  return timingSafeEqual(hash('sha256', verifier, 'buffer'), Buffer.from(challenge, 'base64url'));
 };

@@ -29,14 +29,18 @@ export const splitParams = (raw: z.infer<typeof FormBody>): { params: Params; re
   const repeated: string[] = [];
   let resources: string[] = [];
   let audiences: string[] = [];
-  for (const [name, value] of Object.entries(raw)) {
-    if (name === 'resource') resources = [value].flat().filter((entry) => entry !== '');
-    else if (name === 'audience' && raw.grant_type === exchange) audiences = [value].flat().filter((one) => one !== '');
+  for (const name in raw) {
+    const value = raw[name] as string | string[];
+    if (name === 'resource') resources = filledIn(value);
+    else if (name === 'audience' && raw.grant_type === exchange) audiences = filledIn(value);
     else if (Array.isArray(value)) repeated.push(name);
     else if (value !== '') single[name] = value;
   }
   return { params: Object.assign(single, { resources, audiences }) as unknown as Params, repeated };
 };
+
+const filledIn = (value: string | string[]): string[] =>
+  Array.isArray(value) ? value.filter((one) => one !== '') : value === '' ? [] : [value];
 
 /** A field of a page's form or link. One that is repeated is a form nobody drew: treated as missing, like an empty one. */
 export const PageField = z

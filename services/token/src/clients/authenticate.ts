@@ -146,7 +146,7 @@ const readBasic = (header: string): { clientId: string; secret: string } | undef
   const pair = Buffer.from(encoded, 'base64').toString('utf8');
   const colon = pair.indexOf(':');
   if (colon < 1) return undefined;
-  const decode = (part: string) => decodeURIComponent(part.replaceAll('+', ' '));
+  const decode = (part: string) => (/[+%]/.test(part) ? decodeURIComponent(part.replaceAll('+', ' ')) : part);
   try {
     return { clientId: decode(pair.slice(0, colon)), secret: decode(pair.slice(colon + 1)) };
   } catch {
@@ -154,5 +154,12 @@ const readBasic = (header: string): { clientId: string; secret: string } | undef
   }
 };
 
-const countHeader = (request: FastifyRequest, name: string): number =>
-  request.raw.rawHeaders.filter((entry, index) => index % 2 === 0 && entry.toLowerCase() === name).length;
+const countHeader = (request: FastifyRequest, name: string): number => {
+  const { rawHeaders } = request.raw;
+  let count = 0;
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    const entry = rawHeaders[index] as string;
+    if (entry.length === name.length && entry.toLowerCase() === name) count += 1;
+  }
+  return count;
+};

@@ -120,7 +120,6 @@ const keptPlan = async (work: () => Promise<unknown>): Promise<Node[]> => {
   assert.ok(first);
   const count = Math.max(...[...first.text.matchAll(/\$(\d+)/g)].map(([, number]) => Number(number)));
   const run = (text: string) => database.query('plan', text, [], { planned: 'anew' });
-  await run('set plan_cache_mode = force_generic_plan');
   await run(`prepare hot as ${first.text}`);
   const nulls = Array.from({ length: count }, () => 'null').join();
   const { rows } = await run(`explain (format json) execute hot(${nulls})`);
@@ -140,6 +139,19 @@ const requireByKey = (nodes: Node[]): void => {
 for (const [what, work] of Object.entries(hot))
   test(`${what} by a key, also when the plan was made for empty tables`, async () =>
     requireByKey(await keptPlan(work)));
+
+test('nothing that is shared is planned anew for the few who share it', async () => {
+  for (let n = 0; n < 6; n += 1) await hot['a refresh token is found']?.();
+  const { rows } = await database.query(
+    'kept_plans',
+    'select name, custom_plans, generic_plans from pg_prepared_statements',
+  );
+  assert.ok(rows.some(({ name, generic_plans: kept }) => name === 'refresh_find' && Number(kept) > 5));
+  assert.deepEqual(
+    rows.filter(({ custom_plans: anew }) => Number(anew) > 0),
+    [],
+  );
+});
 
 /** Those that get a row with each request. What there is one of, such as a client, may be looked at whole. */
 const growing = [

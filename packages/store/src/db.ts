@@ -45,8 +45,8 @@ export type DatabaseOptions = {
   /** Longest wait for the answer to one statement, in milliseconds; 900 by default. */
   queryTimeoutMs?: number;
   /**
-   * Every statement looks its rows up by key. While tables are small, reading them whole is the cheaper plan, and a prepared
-   * statement keeps it while they grow; such plans are not made here.
+   * Every statement looks its rows up by key, whatever the values, and is planned once. While tables are small, reading them
+   * whole is the cheaper plan, and a prepared statement keeps it while they grow; such plans are not made here.
    */
   byKey?: boolean;
   /** Told the time of every statement, waiting for a connection included. */
@@ -90,8 +90,13 @@ export const totalOf = (rows: readonly Row[], page: { offset: number }): number 
 /** A span has the name of a statement. Neither its text nor its values are told, and no error of PostgreSQL's: it quotes rows. */
 export const statementSpan: SpanOptions = { kind: 'client', attributes: { 'db.system.name': 'postgresql' } };
 
-/** Where no index fits a sequential scan then looks so dear that it would be compiled first, for most of a second. */
-const plannedByKey = 'set jit = off; set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off';
+/**
+ * A prepared statement gets one plan for all values. Left to itself PostgreSQL plans a shared statement anew each time while
+ * few share it: it takes the plan for a few values for so much cheaper, and the planning takes longer than the rest.
+ * Where no index fits, a sequential scan then looks so dear that it would be compiled first, for most of a second.
+ */
+const plannedByKey = `set plan_cache_mode = force_generic_plan; set jit = off;
+  set enable_seqscan = off; set enable_hashjoin = off; set enable_mergejoin = off`;
 
 /** Longest wait for a connection, in milliseconds: a free one of the pool, or a new one. */
 const connectMs = 900;

@@ -93,7 +93,15 @@ test('a write resolves only when its row is committed, with all that it says', a
   const writer = writerOn(database);
   const row = issuance({
     scopes: ['tools/read', "with,commas{braces}and'quotes"],
-    subject: 'someone',
+    subject: 'sömeone \\ else €',
+    subjectUserId: uuidv7(new Date()),
+    resourceId: uuidv7(new Date()),
+    familyId: uuidv7(new Date()),
+    consentGrantId: uuidv7(new Date()),
+    furtherTargets: [
+      { resourceId: uuidv7(new Date()), resource: 'https://é.example.com/mcp', consentGrantId: undefined },
+    ],
+    dpopJkt: 'x'.repeat(30_000),
     agentId: 'agent',
   });
   await writer(row);

@@ -89,7 +89,3 @@ export const inOrder = <R extends Row>(rows: readonly R[], items: readonly unkno
   for (const row of rows) ordered[(row.n as number) - 1] = row;
   return ordered;
 };
-
-/** Values of many rows as the arrays `unnest` reads; absent ones are null. */
-export const columnsOf = <Item>(items: readonly Item[], ...pick: ((item: Item) => unknown)[]): unknown[][] =>
-  pick.map((value) => items.map((item) => value(item) ?? null));

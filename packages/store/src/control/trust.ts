@@ -1,5 +1,6 @@
+import { columnsOf, text, uuid } from '../columns.ts';
 import type { Queryable, Row } from '../db.ts';
-import { columnsOf, inOrder } from '../gather.ts';
+import { inOrder } from '../gather.ts';
 import type { TrustedIdp } from './idps.ts';
 import type { XaaPolicy } from './xaa-policies.ts';
 
@@ -60,8 +61,8 @@ export const resolveSubjects = async (
         select local_user_id from subject_mappings where idp_id = a.idp_id and idp_subject = a.subject limit 1) as m`,
     columnsOf(
       asked,
-      ({ idpId }) => idpId,
-      ({ subject }) => subject,
+      uuid(({ idpId }) => idpId),
+      text(({ subject }) => subject),
     ),
   );
   return inOrder(rows, asked).map((row) => ({

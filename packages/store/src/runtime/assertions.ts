@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
+import { bytea, columnsOf, jsonb, text, timestamptz, uuid } from '../columns.ts';
 import { mappedTo, rulesOf } from '../control/trust.ts';
 import type { Queryable } from '../db.ts';
-import { columnsOf, inOrder } from '../gather.ts';
+import { inOrder } from '../gather.ts';
 import type { Issuance } from './issuances.ts';
 import { furtherTargetsColumn } from './targets.ts';
 
@@ -43,26 +44,26 @@ export const redeemAssertions = async (
     redeemMany,
     columnsOf(
       redemptions,
-      keyHash,
-      ({ usableUntil }) => usableUntil.toISOString(),
-      ({ idpId }) => idpId,
-      ({ rules }) => rules,
-      ({ idpSubject }) => idpSubject,
-      ({ mappedTo }) => mappedTo,
-      ({ issuance }) => issuance.id,
-      ({ issuance }) => issuance.grantType,
-      ({ issuance }) => issuance.clientId,
-      ({ issuance }) => issuance.subject,
-      ({ issuance }) => issuance.subjectUserId,
-      ({ issuance }) => issuance.resourceId,
-      ({ issuance }) => issuance.resource,
-      ({ issuance }) => issuance.scopes.join(' '),
-      ({ issuance }) => issuance.issuedAt.toISOString(),
-      ({ issuance }) => issuance.expiresAt.toISOString(),
-      ({ issuance }) => issuance.dpopJkt,
-      ({ issuance }) => issuance.agentId,
-      ({ issuance }) => furtherTargetsColumn(issuance.furtherTargets),
-      ({ issuance }) => issuance.act && JSON.stringify(issuance.act),
+      bytea(keyHash),
+      timestamptz(({ usableUntil }) => usableUntil),
+      uuid(({ idpId }) => idpId),
+      text(({ rules }) => rules),
+      text(({ idpSubject }) => idpSubject),
+      text(({ mappedTo }) => mappedTo),
+      uuid(({ issuance }) => issuance.id),
+      text(({ issuance }) => issuance.grantType),
+      text(({ issuance }) => issuance.clientId),
+      text(({ issuance }) => issuance.subject),
+      uuid(({ issuance }) => issuance.subjectUserId),
+      uuid(({ issuance }) => issuance.resourceId),
+      text(({ issuance }) => issuance.resource),
+      text(({ issuance }) => issuance.scopes.join(' ')),
+      timestamptz(({ issuance }) => issuance.issuedAt),
+      timestamptz(({ issuance }) => issuance.expiresAt),
+      text(({ issuance }) => issuance.dpopJkt),
+      text(({ issuance }) => issuance.agentId),
+      jsonb(({ issuance }) => furtherTargetsColumn(issuance.furtherTargets)),
+      jsonb(({ issuance }) => issuance.act && JSON.stringify(issuance.act)),
     ),
   );
   return inOrder(rows, redemptions).map((row) => row?.outcome ?? 'moved');

@@ -1,5 +1,6 @@
+import { bool, bytea, columnsOf, integer, jsonb, text, timestamptz, uuid } from '../columns.ts';
 import type { Queryable, Row } from '../db.ts';
-import { columnsOf, inOrder } from '../gather.ts';
+import { inOrder } from '../gather.ts';
 import type { Issuance } from './issuances.ts';
 import {
   furtherTargetsColumn,
@@ -124,24 +125,24 @@ export const insertCodes = async (db: Queryable, codes: readonly NewAuthorizatio
               auth_time, created_at, expires_at, user_epoch, consent_epoch, acr, offline_access, dpop_jkt, targets)`,
     columnsOf(
       codes,
-      ({ codeHash }) => codeHash,
-      ({ clientId }) => clientId,
-      ({ userId }) => userId,
-      ({ targets: [first] }) => first.consentGrantId,
-      ({ redirectUri }) => redirectUri,
-      ({ targets }) => scopesOf(targets).join(' '),
-      ({ targets: [first] }) => first.resourceId,
-      ({ targets: [first] }) => first.resource,
-      ({ codeChallenge }) => codeChallenge,
-      ({ authTime }) => authTime.toISOString(),
-      ({ createdAt }) => createdAt.toISOString(),
-      ({ expiresAt }) => expiresAt.toISOString(),
-      ({ userEpoch }) => userEpoch,
-      ({ targets: [first] }) => first.consentEpoch,
-      ({ acr }) => acr,
-      ({ offlineAccess }) => offlineAccess,
-      ({ dpopJkt }) => dpopJkt,
-      ({ targets }) => targetsColumn(targets),
+      bytea(({ codeHash }) => codeHash),
+      text(({ clientId }) => clientId),
+      uuid(({ userId }) => userId),
+      uuid(({ targets: [first] }) => first.consentGrantId),
+      text(({ redirectUri }) => redirectUri),
+      text(({ targets }) => scopesOf(targets).join(' ')),
+      uuid(({ targets: [first] }) => first.resourceId),
+      text(({ targets: [first] }) => first.resource),
+      text(({ codeChallenge }) => codeChallenge),
+      timestamptz(({ authTime }) => authTime),
+      timestamptz(({ createdAt }) => createdAt),
+      timestamptz(({ expiresAt }) => expiresAt),
+      integer(({ userEpoch }) => userEpoch),
+      integer(({ targets: [first] }) => first.consentEpoch),
+      text(({ acr }) => acr),
+      bool(({ offlineAccess }) => offlineAccess),
+      text(({ dpopJkt }) => dpopJkt),
+      jsonb(({ targets }) => targetsColumn(targets)),
     ),
   );
 };
@@ -166,7 +167,10 @@ export const findCodes = async (
           join clients cl on cl.client_id = c.client_id
           join consent_grants g on g.id = c.consent_grant_id
          where c.code_hash = a.hash limit 1) as found`,
-    [hashes],
+    columnsOf(
+      hashes,
+      bytea((hash) => hash),
+    ),
   );
   return Promise.all(inOrder(rows, hashes).map((row) => row && toCode(db, row)));
 };

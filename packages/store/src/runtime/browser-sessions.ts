@@ -1,5 +1,6 @@
+import { bytea, columnsOf, timestamptz } from '../columns.ts';
 import type { Queryable, Row } from '../db.ts';
-import { columnsOf, inOrder } from '../gather.ts';
+import { inOrder } from '../gather.ts';
 
 export type BrowserSession = {
   userId: string;
@@ -126,8 +127,8 @@ export const findLiveSessions = async (
       cross join lateral (${liveSession}) as found`,
     columnsOf(
       asked,
-      ({ idHash }) => idHash,
-      ({ now }) => now.toISOString(),
+      bytea(({ idHash }) => idHash),
+      timestamptz(({ now }) => now),
     ),
   );
   return inOrder(rows, asked).map((row) => row && toSession(row));

@@ -1,5 +1,6 @@
+import { columnsOf, integer, jsonb, text, timestamptz, uuid } from '../columns.ts';
 import type { Queryable, Row } from '../db.ts';
-import { columnsOf, inOrder } from '../gather.ts';
+import { inOrder } from '../gather.ts';
 import { isUuid } from '../uuid.ts';
 import type { Issuance } from './issuances.ts';
 import { furtherTargetsColumn } from './targets.ts';
@@ -70,10 +71,10 @@ export const findExchanges = async (
     findMany,
     columnsOf(
       questions,
-      ({ subjectId }) => (isUuid(subjectId) ? subjectId : null),
-      ({ actorId }) => (actorId !== undefined && isUuid(actorId) ? actorId : null),
-      ({ resourceIds }) => resourceIds.join(' '),
-      ({ mostChildren }) => mostChildren,
+      uuid(({ subjectId }) => (isUuid(subjectId) ? subjectId : null)),
+      uuid(({ actorId }) => (actorId !== undefined && isUuid(actorId) ? actorId : null)),
+      text(({ resourceIds }) => resourceIds.join(' ')),
+      integer(({ mostChildren }) => mostChildren),
     ),
   );
   return inOrder(rows, questions).map((row) => row && toFound(row));
@@ -107,29 +108,29 @@ const toFound = (row: Row): ExchangeFound => ({
   consents: (row.consents ?? []) as ExchangeFound['consents'],
 });
 
-const exchangeColumns = (exchanges: readonly Exchange[]): unknown[][] =>
+const exchangeColumns = (exchanges: readonly Exchange[]): Buffer[] =>
   columnsOf(
     exchanges,
-    ({ issuance }) => issuance.id,
-    ({ issuance }) => issuance.grantType,
-    ({ issuance }) => issuance.clientId,
-    ({ issuance }) => issuance.subject,
-    ({ issuance }) => issuance.subjectUserId,
-    ({ issuance }) => issuance.resourceId,
-    ({ issuance }) => issuance.resource,
-    ({ issuance }) => issuance.scopes.join(' '),
-    ({ issuance }) => issuance.issuedAt.toISOString(),
-    ({ issuance }) => issuance.expiresAt.toISOString(),
-    ({ issuance }) => issuance.parentId,
-    ({ issuance }) => issuance.consentGrantId,
-    ({ issuance }) => issuance.consentClientId,
-    ({ issuance }) => issuance.dpopJkt,
-    ({ issuance }) => issuance.agentId,
-    ({ issuance }) => issuance.agentChain && JSON.stringify(issuance.agentChain),
-    ({ issuance }) => issuance.act && JSON.stringify(issuance.act),
-    ({ issuance }) => furtherTargetsColumn(issuance.furtherTargets),
-    ({ actorId }) => actorId,
-    ({ mostChildren }) => mostChildren,
+    uuid(({ issuance }) => issuance.id),
+    text(({ issuance }) => issuance.grantType),
+    text(({ issuance }) => issuance.clientId),
+    text(({ issuance }) => issuance.subject),
+    uuid(({ issuance }) => issuance.subjectUserId),
+    uuid(({ issuance }) => issuance.resourceId),
+    text(({ issuance }) => issuance.resource),
+    text(({ issuance }) => issuance.scopes.join(' ')),
+    timestamptz(({ issuance }) => issuance.issuedAt),
+    timestamptz(({ issuance }) => issuance.expiresAt),
+    uuid(({ issuance }) => issuance.parentId),
+    uuid(({ issuance }) => issuance.consentGrantId),
+    text(({ issuance }) => issuance.consentClientId),
+    text(({ issuance }) => issuance.dpopJkt),
+    text(({ issuance }) => issuance.agentId),
+    jsonb(({ issuance }) => issuance.agentChain && JSON.stringify(issuance.agentChain)),
+    jsonb(({ issuance }) => issuance.act && JSON.stringify(issuance.act)),
+    jsonb(({ issuance }) => furtherTargetsColumn(issuance.furtherTargets)),
+    uuid(({ actorId }) => actorId),
+    integer(({ mostChildren }) => mostChildren),
   );
 
 const asked = `asked as (
@@ -191,9 +192,9 @@ export const insertExchanges = async (
     ...exchangeColumns(exchanges),
     ...columnsOf(
       exchanges,
-      ({ consents }) => consents[0]?.id,
-      ({ consents }) => consents[0]?.epoch,
-      ({ consents }) => consents[0]?.scopes.join(' '),
+      uuid(({ consents }) => consents[0]?.id),
+      integer(({ consents }) => consents[0]?.epoch),
+      text(({ consents }) => consents[0]?.scopes.join(' ')),
     ),
   ]);
   const outcomes = new Map(rows.map(({ id, crowded }) => [id, crowded ? 'crowded' : 'written'] as const));

@@ -1,4 +1,5 @@
 import type { Actor } from '@authserver/oauth';
+import { columnsOf, jsonb, text, timestamptz, uuid } from '../columns.ts';
 import { type Page, type Paged, type Queryable, type Row, toPaged, uuidOrFirst } from '../db.ts';
 import { inOrder } from '../gather.ts';
 import { conditions } from '../listing.ts';
@@ -156,7 +157,10 @@ export const areLive = async (db: Queryable, ids: readonly string[]): Promise<bo
       cross join lateral (
         select 1 from issuances i cross join lateral issuance_end(i) as own
          where i.id = a.id and not own.ended and (i.parent_id is null or not ancestors_ended(i.parent_id)) limit 1) as live`,
-    [ids.map((id) => (isUuid(id) ? id : null))],
+    columnsOf(
+      ids,
+      uuid((id) => (isUuid(id) ? id : null)),
+    ),
   );
   return inOrder(rows, ids).map((row) => row !== undefined);
 };
@@ -280,24 +284,26 @@ const toMembers = (row: Issuance): Record<string, unknown> => ({
   agent_id: row.agentId,
 });
 
-const toColumns = (rows: readonly Issuance[]): unknown[][] => [
-  rows.map((row) => row.id),
-  rows.map((row) => row.grantType),
-  rows.map((row) => row.clientId),
-  rows.map((row) => row.subject),
-  rows.map((row) => row.subjectUserId ?? null),
-  rows.map((row) => row.resourceId ?? null),
-  rows.map((row) => row.resource),
-  rows.map((row) => row.scopes.join(' ')),
-  rows.map((row) => row.issuedAt.toISOString()),
-  rows.map((row) => row.expiresAt.toISOString()),
-  rows.map((row) => row.familyId ?? null),
-  rows.map((row) => row.consentGrantId ?? null),
-  rows.map((row) => row.parentId ?? null),
-  rows.map((row) => row.dpopJkt ?? null),
-  rows.map((row) => row.agentId ?? null),
-  rows.map((row) => furtherTargetsColumn(row.furtherTargets)),
-];
+const toColumns = (rows: readonly Issuance[]): Buffer[] =>
+  columnsOf(
+    rows,
+    uuid(({ id }) => id),
+    text(({ grantType }) => grantType),
+    text(({ clientId }) => clientId),
+    text(({ subject }) => subject),
+    uuid(({ subjectUserId }) => subjectUserId),
+    uuid(({ resourceId }) => resourceId),
+    text(({ resource }) => resource),
+    text(({ scopes }) => scopes.join(' ')),
+    timestamptz(({ issuedAt }) => issuedAt),
+    timestamptz(({ expiresAt }) => expiresAt),
+    uuid(({ familyId }) => familyId),
+    uuid(({ consentGrantId }) => consentGrantId),
+    uuid(({ parentId }) => parentId),
+    text(({ dpopJkt }) => dpopJkt),
+    text(({ agentId }) => agentId),
+    jsonb(({ furtherTargets }) => furtherTargetsColumn(furtherTargets)),
+  );
 
 const toIssuance = (row: Row): StoredIssuance => ({
   id: row.id as string,

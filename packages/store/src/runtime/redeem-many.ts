@@ -1,5 +1,6 @@
+import { bytea, columnsOf, text, timestamptz, uuid } from '../columns.ts';
 import type { Queryable } from '../db.ts';
-import { columnsOf, inOrder } from '../gather.ts';
+import { inOrder } from '../gather.ts';
 import type { Redemption } from './authorization-codes.ts';
 
 /**
@@ -14,22 +15,22 @@ export const redeemCodes = async (db: Queryable, redemptions: readonly Redemptio
     redeemMany,
     columnsOf(
       redemptions,
-      ({ codeHash }) => codeHash,
-      ({ now }) => now.toISOString(),
-      ({ familyId }) => familyId,
-      ({ familyExpiresAt }) => familyExpiresAt.toISOString(),
-      ({ dpopJkt }) => dpopJkt,
-      ({ refreshToken }) => refreshToken?.hash,
-      ({ refreshToken }) => refreshToken?.expiresAt.toISOString(),
-      ({ issuance }) => issuance.id,
-      ({ issuance }) => issuance.grantType,
-      ({ issuance }) => issuance.resource,
-      ({ issuance }) => issuance.scopes.join(' '),
-      ({ issuance }) => issuance.expiresAt.toISOString(),
-      ({ issuance }) => issuance.agentId,
-      ({ issuance }) => issuance.dpopJkt,
-      ({ issuance }) => issuance.resourceId,
-      ({ issuance }) => issuance.consentGrantId,
+      bytea(({ codeHash }) => codeHash),
+      timestamptz(({ now }) => now),
+      uuid(({ familyId }) => familyId),
+      timestamptz(({ familyExpiresAt }) => familyExpiresAt),
+      text(({ dpopJkt }) => dpopJkt),
+      bytea(({ refreshToken }) => refreshToken?.hash),
+      timestamptz(({ refreshToken }) => refreshToken?.expiresAt),
+      uuid(({ issuance }) => issuance.id),
+      text(({ issuance }) => issuance.grantType),
+      text(({ issuance }) => issuance.resource),
+      text(({ issuance }) => issuance.scopes.join(' ')),
+      timestamptz(({ issuance }) => issuance.expiresAt),
+      text(({ issuance }) => issuance.agentId),
+      text(({ issuance }) => issuance.dpopJkt),
+      uuid(({ issuance }) => issuance.resourceId),
+      uuid(({ issuance }) => issuance.consentGrantId),
     ),
   );
   return inOrder(rows, redemptions).map((row) => row !== undefined);

@@ -1,3 +1,4 @@
+import { bytea, columnsOf } from '../columns.ts';
 import type { Queryable, Row } from '../db.ts';
 import { inOrder } from '../gather.ts';
 import type { Issuance } from './issuances.ts';
@@ -86,7 +87,10 @@ export const findRefreshTokens = async (
           join clients cl on cl.client_id = f.client_id
           join consent_grants g on g.id = f.consent_grant_id
          where t.token_hash = a.hash limit 1) as found`,
-    [hashes],
+    columnsOf(
+      hashes,
+      bytea((hash) => hash),
+    ),
   );
   return Promise.all(inOrder(rows, hashes).map((row) => row && toHeld(db, row)));
 };

@@ -1,5 +1,5 @@
+import { bytea, columnsOf, integer, text, timestamptz, uuid } from '../columns.ts';
 import type { Queryable } from '../db.ts';
-import { columnsOf } from '../gather.ts';
 import { type BrowserSession, liveSession, toSession } from './browser-sessions.ts';
 import { type ConsentGrant, consentColumns, toConsentGrant } from './consent-grants.ts';
 
@@ -35,11 +35,11 @@ export const findSessionsWithConsents = async (
            and (g.resource_id = a.resource_id or (g.resource_id is null and a.resource_id is null)) limit 1) as held on true`,
     columnsOf(
       places,
-      ({ at }) => at,
-      ({ question }) => question.idHash,
-      ({ question }) => question.now.toISOString(),
-      ({ question }) => question.clientId,
-      ({ resourceId }) => resourceId,
+      integer(({ at }) => at),
+      bytea(({ question }) => question.idHash),
+      timestamptz(({ question }) => question.now),
+      text(({ question }) => question.clientId),
+      uuid(({ resourceId }) => resourceId),
     ),
   );
   const found = new Array<(BrowserSession & { consents: ConsentGrant[] }) | undefined>(questions.length);

@@ -1,5 +1,6 @@
+import { bytea, columnsOf, text, timestamptz, uuid } from '../columns.ts';
 import type { Queryable } from '../db.ts';
-import { columnsOf, inOrder } from '../gather.ts';
+import { inOrder } from '../gather.ts';
 import type { Spending } from './refresh-tokens.ts';
 
 /**
@@ -16,20 +17,20 @@ export const spendRefreshTokens = async (db: Queryable, spendings: readonly Spen
     spendMany,
     columnsOf(
       spendings,
-      ({ tokenHash }) => tokenHash,
-      ({ familyId }) => familyId,
-      ({ successor }) => successor.hash,
-      ({ successor }) => successor.expiresAt.toISOString(),
-      ({ bindTo }) => bindTo,
-      ({ issuance }) => issuance.id,
-      ({ issuance }) => issuance.resource,
-      ({ issuance }) => issuance.scopes.join(' '),
-      ({ issuance }) => issuance.issuedAt.toISOString(),
-      ({ issuance }) => issuance.expiresAt.toISOString(),
-      ({ issuance }) => issuance.agentId,
-      ({ issuance }) => issuance.dpopJkt,
-      ({ issuance }) => issuance.resourceId,
-      ({ issuance }) => issuance.consentGrantId,
+      bytea(({ tokenHash }) => tokenHash),
+      uuid(({ familyId }) => familyId),
+      bytea(({ successor }) => successor.hash),
+      timestamptz(({ successor }) => successor.expiresAt),
+      text(({ bindTo }) => bindTo),
+      uuid(({ issuance }) => issuance.id),
+      text(({ issuance }) => issuance.resource),
+      text(({ issuance }) => issuance.scopes.join(' ')),
+      timestamptz(({ issuance }) => issuance.issuedAt),
+      timestamptz(({ issuance }) => issuance.expiresAt),
+      text(({ issuance }) => issuance.agentId),
+      text(({ issuance }) => issuance.dpopJkt),
+      uuid(({ issuance }) => issuance.resourceId),
+      uuid(({ issuance }) => issuance.consentGrantId),
     ),
   );
   return inOrder(rows, spendings).map((row) => row !== undefined);

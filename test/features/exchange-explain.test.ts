@@ -4,7 +4,8 @@ import type { GrantType } from '@authserver/oauth';
 import { decodeJwt } from 'jose';
 import { startAuthServer } from '../support/auth-server.ts';
 import { runCli } from '../support/command-line.ts';
-import { type Form, ok, type TestApp } from '../support/test-app.ts';
+import { DpopKey } from '../support/dpop-key.ts';
+import { denied, type Form, ok, type TestApp } from '../support/test-app.ts';
 
 const exchange: GrantType = 'urn:ietf:params:oauth:grant-type:token-exchange';
 const server = await startAuthServer({ admin: true });
@@ -123,6 +124,29 @@ test('a token is explained before anybody has it, and nothing is issued', async 
   });
   assert.equal(machines.reason, 'subject_not_user');
   assert.equal(await count(), before);
+});
+
+test('who wants the new token bound to a key is said, and that the request must prove one', async () => {
+  const careful = await server.client({ ...confidential, grantTypes: [exchange], dpopBound: true });
+  const bound = await server.resource({ exchangeClients: [careful.clientId, gateway.clientId], dpopRequired: true });
+  const key = await DpopKey.create(server);
+  await assistant.code({ user, resource: bound.uri, scope: 'tools/read' });
+  const held = { subject_resource: [front.slug], subject_scope: 'tools/read' };
+  const about = { user: user.id, subject_client_id: assistant.clientId, ...held, resource: [bound.slug] };
+  const proofs = async (client_id: string) => {
+    const { allowed, gates } = await server.admin.exchange.explain({ body: { client_id, ...about } });
+    const of = (name: string) => gates.find(({ gate }) => gate === name)?.detail ?? '';
+    return [allowed, of('client_proof'), of('target_proof')];
+  };
+  const [allowed, client, target] = await proofs(careful.clientId);
+  assert.equal(allowed, true);
+  assert.match(String(client), /tokens of this client are bound to a key: the request must prove one/);
+  assert.match(String(target), /Tokens for this resource are bound to a key: the request must prove one/);
+  assert.match(String((await proofs(gateway.clientId))[1]), /need not be bound/);
+  for (const by of [careful, gateway]) {
+    denied(await by.exchange(narrow, { resource: bound.uri }), 'invalid_dpop_proof');
+    ok(await by.exchange(narrow, { resource: bound.uri }, 0, await key.header()));
+  }
 });
 
 test('a question that is none is refused, and what it names must be there', async () => {

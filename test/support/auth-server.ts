@@ -170,6 +170,7 @@ export class AuthServer {
       scopes?: (string | Partial<ResourceScope>)[];
       runtimeClients?: string[];
       exchangeClients?: string[];
+      dpopRequired?: boolean;
     } = {},
   ): Promise<TestResource> {
     const slug = options.slug ?? `mcp-${randomBytes(4).toString('hex')}`;
@@ -191,6 +192,7 @@ export class AuthServer {
         brokerProviderId: undefined,
         displayName: slug,
         scopes,
+        dpopBoundAccessTokensRequired: options.dpopRequired ?? false,
         policy: {
           exchange: { allowed_client_ids: options.exchangeClients ?? [] },
           runtime: { client_ids: options.runtimeClients ?? [] },
@@ -221,6 +223,7 @@ export class AuthServer {
       requirePushed?: boolean;
       refreshTokenPolicy?: RefreshTokenPolicy;
       agent?: boolean;
+      dpopBound?: boolean;
     } = {},
   ): Promise<TestApp> {
     const authMethod = options.authMethod ?? 'none';
@@ -241,6 +244,7 @@ export class AuthServer {
         cimdUrl: undefined,
         agent: options.agent ?? false,
         agentDescription: '',
+        dpopBoundAccessTokens: options.dpopBound ?? false,
         requirePushedAuthorizationRequests: options.requirePushed ?? false,
         refreshTokenPolicy: options.refreshTokenPolicy ?? 'registered',
       });

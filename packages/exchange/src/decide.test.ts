@@ -60,6 +60,7 @@ const facts = (change: Partial<ExchangeFacts> = {}, subject: Partial<SubjectToke
     tokenEndpointAuthMethod: 'client_secret_basic',
     ceiling: [],
     agent: false,
+    dpopBoundAccessTokens: false,
   },
   subject: { ...token, ...subject },
   actor: undefined,
@@ -73,7 +74,7 @@ const facts = (change: Partial<ExchangeFacts> = {}, subject: Partial<SubjectToke
   linkBetween: (source, target) =>
     source === front && target === back ? { scopeMap: { read: ['rows'], write: ['rows', 'drop'] } } : undefined,
   consents: [],
-  settings: { allowSelfExchange: false, maxChainDepth: 5, maxChildren: 3 },
+  settings: { allowSelfExchange: false, maxChainDepth: 5, maxChildren: 3, proofs: { enabled: true, require: false } },
   ...change,
 });
 const assistant = {
@@ -83,6 +84,7 @@ const assistant = {
   tokenEndpointAuthMethod: 'client_secret_basic',
   ceiling: [],
   agent: true,
+  dpopBoundAccessTokens: false,
 } satisfies ExchangeFacts['client'];
 const atSide = [{ name: 'side', resource: side }];
 const consent = (...scopes: string[]) => [{ id: 'c', resourceId: 'side', epoch: 1, scopes }];
@@ -108,6 +110,39 @@ const denials: [name: string, facts: ExchangeFacts, gate: string, reason: string
     facts({ client: { ...assistant, tokenEndpointAuthMethod: 'none' } }),
     'client',
     'client_method_mismatch',
+  ],
+  [
+    'a client whose tokens are bound, without a proof',
+    facts({ client: { ...assistant, dpopBoundAccessTokens: true } }),
+    'client_proof',
+    'dpop_missing',
+  ],
+  [
+    'proofs of everybody, where there are none',
+    facts({ provenKey: 'unknown', settings: { ...facts().settings, proofs: { enabled: false, require: true } } }),
+    'client_proof',
+    'dpop_missing',
+  ],
+  [
+    'a target whose tokens are bound, without a proof',
+    facts({
+      targets: [{ name: 'side', resource: { ...side, dpopBoundAccessTokensRequired: true } }],
+      consents: consent('read'),
+    }),
+    'target_proof',
+    'dpop_missing',
+  ],
+  [
+    'another actor at the server itself, where no list says who may act',
+    facts(
+      {
+        ...{ client: assistant, targets: [], actor: { ...token, clientId: 'robot', subject: 'robot' } },
+        settings: { ...facts().settings, allowSelfExchange: true },
+      },
+      { audiences: ['https://as.example.com'] },
+    ),
+    'actor',
+    'actor_not_authorized',
   ],
   ['a suspended client', facts({ client: { ...assistant, status: 'suspended' } }), 'client', 'client_not_active'],
   ['a client without the grant', facts({ client: { ...assistant, grantTypes: [] } }), 'client', 'grant_not_registered'],
@@ -180,7 +215,7 @@ const denials: [name: string, facts: ExchangeFacts, gate: string, reason: string
   [
     'a long chain',
     facts(
-      { settings: { allowSelfExchange: false, maxChainDepth: 2, maxChildren: 0 } },
+      { settings: { ...facts().settings, maxChainDepth: 2, maxChildren: 0 } },
       { act: { sub: 'a', act: { sub: 'b' } } },
     ),
     'chain_depth',

@@ -10,6 +10,7 @@ import type { Actor } from '@authserver/oauth';
 import type { Resource } from '@authserver/store';
 import { actorOf } from './delegation.ts';
 import type { Consent, ExchangeFacts } from './facts.ts';
+import { clientProofGate, targetProofGate } from './proof-gates.ts';
 import * as request from './request-gates.ts';
 import * as target from './target-gates.ts';
 import type { Refusal, Verdict } from './verdict.ts';
@@ -39,6 +40,7 @@ export const decide = (facts: ExchangeFacts): ExchangeDecision => {
   const places = placesOf(facts);
   const gates = [
     request.clientGate(facts),
+    clientProofGate(facts),
     request.subjectTokenGate(facts),
     request.keyGate(facts),
     request.targetGate(facts),
@@ -55,6 +57,7 @@ export const decide = (facts: ExchangeFacts): ExchangeDecision => {
     request.actorGate(facts, places),
     request.depthGate(facts, places),
     request.childrenGate(facts),
+    ...everywhere(targetProofGate),
   ];
   const scopes = facts.asked ?? reachableEverywhere(places);
   const act = actorOf(facts, places);

@@ -37,7 +37,10 @@ export type NamedTarget = { name: string; resource: Resource | undefined };
 /** All that a decision about an exchange rests on. Whoever gathers them, the decision is the same. */
 export type ExchangeFacts = {
   /** Who asks. */
-  client: Pick<Client, 'clientId' | 'status' | 'grantTypes' | 'tokenEndpointAuthMethod' | 'ceiling' | 'agent'>;
+  client: Pick<
+    Client,
+    'clientId' | 'status' | 'grantTypes' | 'tokenEndpointAuthMethod' | 'ceiling' | 'agent' | 'dpopBoundAccessTokens'
+  >;
   subject: SubjectToken;
   actor: ExchangedToken | undefined;
   /** `unknown` to whoever only explains: keys are proved in requests. */
@@ -59,5 +62,7 @@ export type ExchangeFacts = {
     maxChainDepth: number;
     /** 0: any number. */
     maxChildren: number;
+    /** Whether keys can be proved here (`dpop.enabled`), and whether every request must (`dpop.require`). */
+    proofs: { enabled: boolean; require: boolean };
   };
 };

@@ -111,13 +111,13 @@ export const actorTokenGate = ({ actor }: ExchangeFacts): Verdict => {
     : pass({ gate }, 'The actor token is of a client, and live.');
 };
 
-/** Whoever is named as the one that acts must be allowed to at every target, not only whoever asks. */
+/** Whoever is named as the one that acts must be allowed to at every target, not only whoever asks. The server has no list. */
 export const actorGate = ({ client, actor }: ExchangeFacts, places: readonly Place[]): Verdict => {
   const gate = 'actor';
   const acting = actor && actingClientOf(actor);
   if (acting === undefined) return skip({ gate }, 'Nobody is named who acts.');
   if (acting === client.clientId) return pass({ gate }, 'The client acts itself.');
-  const refusing = places.find(({ resource }) => resource && !mayBringTokens(resource, acting));
+  const refusing = places.find(({ resource }) => !resource || !mayBringTokens(resource, acting));
   return refusing
     ? deny(
         { gate, target: refusing.name },

@@ -3,6 +3,7 @@ import type { DenialReason, ErrorCode } from '@authserver/oauth';
 /** Every question an exchange has to pass, in the order they are asked. */
 export const exchangeGates = [
   'client',
+  'client_proof',
   'subject_token',
   'subject_key',
   'target',
@@ -19,6 +20,7 @@ export const exchangeGates = [
   'actor',
   'chain_depth',
   'children',
+  'target_proof',
 ] as const;
 export type ExchangeGate = (typeof exchangeGates)[number];
 

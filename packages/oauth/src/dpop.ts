@@ -50,3 +50,12 @@ const withoutDotSegments = (path: string): string => {
   if (last === '.' || last === '..') kept.push('');
   return `/${kept.join('/')}`;
 };
+
+/** What is told to whoever must prove a key and does not; where nobody can, nothing is issued. */
+export const proofMissing = (
+  what: string,
+  { enabled }: { enabled: boolean },
+): { error: 'invalid_dpop_proof' | 'invalid_request'; description: string } =>
+  enabled
+    ? { error: 'invalid_dpop_proof', description: `${what}: send a proof of possession in the DPoP header.` }
+    : { error: 'invalid_request', description: `${what}, and DPoP is switched off here (dpop.enabled).` };

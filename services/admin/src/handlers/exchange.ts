@@ -42,6 +42,7 @@ export const exchangeHandlers = ({ config }: { config: Config }): HandlersOf<'ex
         allowSelfExchange: config.token_exchange.allow_self_exchange,
         maxChainDepth: config.token_exchange.max_chain_depth,
         maxChildren: config.token_exchange.max_children,
+        proofs: config.dpop,
       },
     };
     return toView(decide(facts), config.server.issuer);

@@ -1,4 +1,4 @@
-import { OAuthError } from '@authserver/oauth';
+import { OAuthError, proofMissing } from '@authserver/oauth';
 import type { Client } from '@authserver/store';
 import type { Lookups } from '../lookups.ts';
 import type { Proof } from './proof.ts';
@@ -19,10 +19,10 @@ export const createProofRequirement = (deps: {
   settings: { enabled: boolean; require: boolean };
   lookups: Lookups;
 }): ProofRequirement => {
-  const missing = (what: string): OAuthError =>
-    deps.settings.enabled
-      ? new OAuthError('invalid_dpop_proof', `${what}: send a proof of possession in the DPoP header.`, 'dpop_missing')
-      : new OAuthError('invalid_request', `${what}, and DPoP is switched off here (dpop.enabled).`, 'dpop_missing');
+  const missing = (what: string): OAuthError => {
+    const { error, description } = proofMissing(what, deps.settings);
+    return new OAuthError(error, description, 'dpop_missing');
+  };
 
   return {
     ofClient(client, proof) {

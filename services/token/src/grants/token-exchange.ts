@@ -33,7 +33,7 @@ export type TokenExchangeDeps = {
   repeats: AuditRepeats;
   consentTickets: ConsentTickets;
   metrics: Metrics;
-  config: Pick<Config, 'server' | 'token_exchange'>;
+  config: Pick<Config, 'dpop' | 'server' | 'token_exchange'>;
 };
 
 const TokenType = z.string().optional();
@@ -103,6 +103,7 @@ export const tokenExchange = (deps: TokenExchangeDeps) => {
             allowSelfExchange: config.token_exchange.allow_self_exchange,
             maxChainDepth: config.token_exchange.max_chain_depth,
             maxChildren: config.token_exchange.max_children,
+            proofs: config.dpop,
           },
         };
         return { ...decide(facts), facts };

@@ -6,6 +6,7 @@ import { startAuthServer } from '../support/auth-server.ts';
 import { assertionType, newClientKey, registerWithKeys, signAssertion } from '../support/client-assertion.ts';
 import { assertingClient, jwtBearerType, trade, trustIdp } from '../support/id-jag.ts';
 import { startIdentityProviders } from '../support/identity-provider.ts';
+import { localFetch, startMetadataHost } from '../support/metadata-host.ts';
 import { type Answer, denied, ok, postForm, type Tokens } from '../support/test-app.ts';
 
 const strict = await startAuthServer({
@@ -16,6 +17,7 @@ const strict = await startAuthServer({
     XAA_TOKEN_EXPIRY: '10m',
     XAA_MAX_ASSERTION_AGE: '1m',
     OAUTH_DEFAULT_CLIENT_SCOPE: 'tools/read',
+    ...localFetch,
   },
 });
 const providers = await startIdentityProviders();
@@ -48,13 +50,33 @@ test('max_assertion_age: older ones are refused, however long they say they are 
 });
 
 /** Trades an assertion as a client that proves itself by a key. */
-const tradeByKey = async (clientId: string, key: Awaited<ReturnType<typeof newClientKey>>) =>
+const tradeByKey = async (clientId: string, key: Awaited<ReturnType<typeof newClientKey>>, by = idp) =>
   postForm(`${strict.pods[0]?.url}/oauth/token`, {
     grant_type: jwtBearerType,
-    assertion: await idp.assertion(clientId, { claims }),
+    assertion: await by.assertion(clientId, { claims }),
     client_assertion_type: assertionType,
     client_assertion: await signAssertion(strict, clientId, key),
   }) as unknown as Promise<Answer<Tokens>>;
+
+test('a client that is known by its document alone, and whom nobody consented to, may be vouched for [EMA-16]', async () => {
+  const host = await startMetadataHost();
+  const key = await newClientKey();
+  const clientId = host.publish('/enterprise-app.json', (url: string) => ({
+    ...{ client_id: url, client_name: 'Enterprise app', redirect_uris: ['https://app.example.com/cb'] },
+    ...{ grant_types: ['authorization_code', jwtBearerType], token_endpoint_auth_method: 'private_key_jwt' },
+    jwks: { keys: [key.jwk] },
+  }));
+  const rows = () => strict.sql('select status, registration_source from clients where client_id = $1', [clientId]);
+  denied(await tradeByKey(clientId, await newClientKey('ES256', key.kid)), 'invalid_client');
+  const stranger = await trustIdp(strict, providers, { policy: { scopes: [] } });
+  denied(await tradeByKey(clientId, key, stranger), 'access_denied', 403);
+  assert.deepEqual(await rows(), []);
+  const answers = await Promise.all(Array.from({ length: 5 }, () => tradeByKey(clientId, key)));
+  for (const answer of answers) assert.equal(decodeJwt(ok(answer).access_token).client_id, clientId);
+  assert.deepEqual(await rows(), [{ status: 'active', registration_source: 'cimd' }]);
+  await strict.admin.client.suspend({ id: clientId });
+  denied(await tradeByKey(clientId, key), 'invalid_client');
+});
 
 test('a client may prove itself by a key instead of a secret [EMA-15]', async () => {
   const key = await newClientKey();

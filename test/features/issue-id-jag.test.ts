@@ -58,7 +58,7 @@ const ask = (by: TestApp, subject: string, form: Form = {}, headers: RequestHead
   ) as unknown as Promise<Answer<Vouched>>;
 const session = (by = app) => by.authorize({ user, resource: here.uri });
 
-test('a refresh token becomes an assertion for one client elsewhere, and is not spent [JAG-19 JAG-20]', async () => {
+test('a refresh token becomes an assertion for one client elsewhere, and is not spent [JAG-19 JAG-20 CHN-02]', async () => {
   const { refresh_token } = await session();
   const answer = ok(await ask(app, refresh_token, { resource, scope: 'chat/read mail/read' }));
   const { access_token, ...said } = answer;
@@ -94,7 +94,7 @@ test('an access token does as well; without a wish the assertion has all that is
   assert.deepEqual([unbounded.client_id, unbounded.resource, unbounded.scope], [ids.other, resource, 'any/thing']);
 });
 
-test('an operator says for which client, audience, resource and scope, and nothing else is vouched for', async () => {
+test('an operator says for which client, audience, resource and scope, and nothing else is vouched for [CHN-01]', async () => {
   const { refresh_token } = await session();
   for (const [form, code] of [
     [{ audience: 'https://chat.example.com/' }, 'invalid_target'],
@@ -139,9 +139,21 @@ test('a proof binds the assertion to its key', async () => {
   assert.deepEqual([answer.token_type, decodeJwt(answer.access_token).cnf], ['N_A', { jkt: key.jkt }]);
 });
 
-test('an assertion of our own is no token here: neither for itself nor for another [JAG-18]', async () => {
+test('an assertion of our own is no token here: neither for itself nor for another [JAG-18 threat I09]', async () => {
   const { access_token } = ok(await ask(app, (await session()).refresh_token));
   denied(await trade(await assertingClient(server), access_token), 'invalid_grant');
   assert.equal((await app.introspect(access_token)).body.active, false);
   denied(await ask(app, access_token, { subject_token_type: tokenType('access_token') }), 'invalid_request');
+  denied(await app.exchange(access_token, { resource: here.uri }), 'invalid_request');
+});
+
+test('an assertion does not outlive the token it was made from [R8693-16]', async () => {
+  const late = await session();
+  server.clock.advance(890);
+  const own = { subject_token_type: tokenType('access_token') };
+  const { access_token, expires_in } = ok(await ask(app, late.access_token, own));
+  const { exp = 0 } = decodeJwt(late.access_token);
+  assert.equal(decodeJwt(access_token).exp, exp);
+  assert.ok(expires_in <= 10 && expires_in > 0);
+  server.clock.advance(-890);
 });

@@ -170,7 +170,9 @@ export const createTokenPlane = async (options: TokenPlaneOptions) => {
         ]
       : []),
     ...(config.device.enabled ? [deviceCode({ ...shared, redeemCode })] : []),
-    ...(config.xaa.enabled ? [jwtBearer({ ...shared, openAssertion })] : []),
+    ...(config.xaa.enabled
+      ? [jwtBearer({ ...shared, openAssertion, keepClient: (...client) => documentRows.keep(...client) })]
+      : []),
   ];
   const enabledGrants = grants.map(({ type }): GrantType => type);
 

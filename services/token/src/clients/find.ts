@@ -19,8 +19,8 @@ export type FindDeps = {
 
 /**
  * Clients by id. An id that is a URL leads to a metadata document, which says who the client is; what an operator said of
- * it (status, ceiling) is in its row and always wins. A row exists from the first consent on: nobody can fill the table
- * without signing in.
+ * it (status, ceiling) is in its row and always wins. A row exists from the first consent on, or the first token for
+ * an assertion: nobody can fill the table without somebody who is known here.
  */
 export type ClientFinder = {
   /**

@@ -14,6 +14,7 @@ import type { Client, Store } from '@authserver/store';
 import { z } from 'zod';
 import { requireKey } from '../dpop/binding.ts';
 import { tokenHash } from '../secrets.ts';
+import { numericDate } from '../tokens/claims.ts';
 import type { OwnTokenVerifier } from '../tokens/verify.ts';
 import { defineGrant, type Grant } from './grant.ts';
 
@@ -33,6 +34,8 @@ type Session = {
   parentId: string | undefined;
   jkt: string | undefined;
   authTime: Date | undefined;
+  /** When the token that was shown ends, and its family. */
+  endsAt: Date;
 };
 
 /** The kinds of tokens that are assertions: none where they are not to be had. */
@@ -42,7 +45,7 @@ export const assertionsForOthers = (deps: IssueIdJagDeps): ReadonlyMap<string, G
 };
 
 const type = 'urn:ietf:params:oauth:grant-type:token-exchange';
-/** An assertion is used at once; who finds it later should find it worthless. */
+/** An assertion is used at once; who finds it later should find it worthless. It does not outlive the session. */
 const lifetimeSeconds = 300;
 const refreshToken = 'urn:ietf:params:oauth:token-type:refresh_token';
 
@@ -94,7 +97,7 @@ export const issueIdJag = ({ store, verify, config }: IssueIdJagDeps) =>
         parentId: session.parentId,
         consentGrantId: undefined,
         issuedTokenType: idJagTokenType,
-        ttlSeconds: lifetimeSeconds,
+        ttlSeconds: Math.min(lifetimeSeconds, numericDate(session.endsAt) - numericDate(now)),
         refreshToken: undefined,
         async commit(issuance) {
           if (!(await store.issuances.insertIfLive(issuance))) throw deadSubject();
@@ -109,11 +112,12 @@ export const issueIdJag = ({ store, verify, config }: IssueIdJagDeps) =>
             !held.spentAt &&
             !held.familyRevoked &&
             held.userActive &&
-            held.expiresAt > at &&
-            held.familyExpiresAt > at;
+            numericDate(held.expiresAt) > numericDate(at) &&
+            numericDate(held.familyExpiresAt) > numericDate(at);
           if (!live) throw deadSubject();
           const { userId, familyId, dpopJkt, authTime } = held;
-          return { userId, familyId, parentId: undefined, jkt: dpopJkt, authTime };
+          const endsAt = new Date(Math.min(held.expiresAt.getTime(), held.familyExpiresAt.getTime()));
+          return { userId, familyId, parentId: undefined, jkt: dpopJkt, authTime, endsAt };
         }
         const claims = verify(token, at);
         if (claims?.client_id !== owner.clientId) throw deadSubject();
@@ -122,6 +126,7 @@ export const issueIdJag = ({ store, verify, config }: IssueIdJagDeps) =>
         return {
           ...{ userId: row.subjectUserId, familyId: row.familyId, parentId: row.id, jkt: claims.cnf?.jkt },
           authTime: claims.auth_time === undefined ? undefined : new Date(claims.auth_time * 1000),
+          endsAt: new Date(claims.exp * 1000),
         };
       }
     },

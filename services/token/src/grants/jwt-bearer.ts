@@ -12,6 +12,7 @@ import type { Store } from '@authserver/store';
 import type { Metrics } from '@authserver/telemetry';
 import { z } from 'zod';
 import type { AuditRepeats } from '../audit/repeats.ts';
+import type { DocumentRows } from '../clients/document-rows.ts';
 import { requireKey } from '../dpop/binding.ts';
 import type { Lookups } from '../lookups.ts';
 import { defaultScopes } from '../scopes.ts';
@@ -25,6 +26,7 @@ export type JwtBearerDeps = {
   store: Pick<Store, 'assertions' | 'subjectMappings'>;
   lookups: Lookups;
   openAssertion: OpenAssertion;
+  keepClient: DocumentRows['keep'];
   repeats: AuditRepeats;
   metrics: Metrics;
   config: Pick<Config, 'oauth' | 'server' | 'xaa'>;
@@ -47,7 +49,7 @@ type JwtBearerParams = z.output<typeof JwtBearerParams>;
  * Everything is checked before the assertion is spent. The statement that spends it looks once more at what operators may
  * have changed meanwhile, and writes the token; so a refusal by us leaves the assertion as it was.
  */
-export const jwtBearer = ({ store, lookups, openAssertion, repeats, metrics, config }: JwtBearerDeps) => {
+export const jwtBearer = ({ store, lookups, openAssertion, keepClient, repeats, metrics, config }: JwtBearerDeps) => {
   const judge = async (
     { idp, payload }: SignedAssertion,
     params: JwtBearerParams,
@@ -120,7 +122,7 @@ export const jwtBearer = ({ store, lookups, openAssertion, repeats, metrics, con
     params: JwtBearerParams,
 
     async authorize(params, context) {
-      const { client } = context;
+      const { client, now } = context;
       if (client.tokenEndpointAuthMethod === 'none')
         throw new OAuthError('unauthorized_client', 'A public client cannot use assertions.', 'client_method_mismatch');
       const signed = await openAssertion(params.assertion);
@@ -148,6 +150,8 @@ export const jwtBearer = ({ store, lookups, openAssertion, repeats, metrics, con
         ttlSeconds: config.xaa.token_expiry,
         refreshToken: undefined,
         async commit(issuance) {
+          // One that is known by its document alone has no row yet. It is vouched for by now, so it may have one.
+          if (client.version === 0) await keepClient(client, now, {});
           const outcome = await store.assertions.redeem({
             issuer: idp.issuer,
             jti: idJag.jti,

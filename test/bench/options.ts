@@ -25,6 +25,7 @@ export const targets: Record<Operation, { ceiling?: number; 'oidc-provider'?: nu
   refresh_token: { ceiling: 0.55, 'oidc-provider': 3.5 },
   authorization_code: { ceiling: 0.5, 'oidc-provider': 4 },
   token_exchange: { client_credentials: 0.5 },
+  jwt_bearer: { client_credentials: 0.4 },
   introspection: { ceiling: 0.6, 'oidc-provider': 4 },
   metadata: { ceiling: 0.8 },
   jwks: { ceiling: 0.8 },

@@ -19,6 +19,7 @@ test('the load rig measures every operation of every server without an error', a
     refresh_token: all,
     authorization_code: all,
     token_exchange: ['authserver'],
+    jwt_bearer: ['authserver'],
     introspection: all,
     metadata: all,
     jwks: all,

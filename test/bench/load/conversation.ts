@@ -1,3 +1,4 @@
+import { createPrivateKey, randomUUID, sign } from 'node:crypto';
 import type { Plan } from './plan.ts';
 
 /** One connection's part in a plan. */
@@ -12,6 +13,7 @@ export type Conversation = {
 
 export const startConversation = (plan: Plan, index: number, port: number): Conversation => {
   if (plan.kind === 'get') return repeat(plan, port);
+  if (plan.kind === 'assertions') return assertions(plan, index, port);
   return plan.kind === 'post' ? post(plan, index, port) : flow(plan, index, port);
 };
 
@@ -37,6 +39,26 @@ const post = (plan: Extract<Plan, { kind: 'post' }>, index: number, port: number
       return whole(isOk(answer) && (!rotates || next !== undefined) && answer.includes(plan.expected ?? ''));
     },
     form: () => form,
+  };
+  return conversation;
+};
+
+const assertions = (plan: Extract<Plan, { kind: 'assertions' }>, index: number, port: number): Conversation => {
+  const key = createPrivateKey({ key: plan.key, format: 'jwk' });
+  const encoded = (part: object) => Buffer.from(JSON.stringify(part)).toString('base64url');
+  const header = encoded({ typ: 'oauth-id-jag+jwt', alg: 'ES256', kid: plan.key.kid });
+  const next = (): Buffer => {
+    const iat = Math.floor(Date.now() / 1000);
+    const input = `${header}.${encoded({ ...plan.claims, sub: `person${index}`, jti: randomUUID(), iat, exp: iat + 300 })}`;
+    const signature = sign('sha256', Buffer.from(input), { key, dsaEncoding: 'ieee-p1363' }).toString('base64url');
+    return formRequest(plan, `${plan.form}&assertion=${input}.${signature}`, port);
+  };
+  const conversation: Conversation = {
+    request: next(),
+    hear(answer) {
+      conversation.request = next();
+      return whole(isOk(answer));
+    },
   };
   return conversation;
 };

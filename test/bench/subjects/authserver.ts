@@ -1,3 +1,6 @@
+import { generateKeyPairSync } from 'node:crypto';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { type AdminClient, createAdminClient } from '@authserver/admin-api';
 import { freePort } from '@authserver/cli/embedded-postgres';
@@ -53,6 +56,7 @@ export const startAuthserver = async (
         AUTHPLANE_STORAGE_POSTGRES_DSN: dsn,
         AUTHPLANE_RATE_LIMIT_ENABLED: 'false',
         AUTHPLANE_TOKEN_EXCHANGE_MAX_CHILDREN: '0',
+        AUTHPLANE_XAA_ALLOW_PRIVATE_ADDRESSES: 'true',
         ...more,
       },
       core,
@@ -88,12 +92,13 @@ export const startAuthserver = async (
     const token = await tokenFrom(port, authorization, { grant_type: 'client_credentials', scope, resource });
     held.accessTokens.push(token.access_token);
   }
+  const vouching = await trustIdentityProvider(admin, `http://localhost:${port}`, client.id);
   let pods = 0;
   return {
     name: 'authserver',
     server,
     port,
-    plans: plansFor({ clientId: client.id, authorization, ...held }),
+    plans: plansFor({ clientId: client.id, authorization, vouching, ...held }),
     statements: () => statements(adminUrl),
     async startPod(workers) {
       const ownPort = await freePort();
@@ -130,6 +135,7 @@ const createClient = async (admin: AdminClient): Promise<{ id: string; secret: s
         'authorization_code',
         'refresh_token',
         'urn:ietf:params:oauth:grant-type:token-exchange',
+        'urn:ietf:params:oauth:grant-type:jwt-bearer',
       ],
       redirect_uris: [redirectUri],
       token_endpoint_auth_method: 'client_secret_basic',
@@ -142,6 +148,25 @@ const createClient = async (admin: AdminClient): Promise<{ id: string; secret: s
   await admin.fronting.create({ body: { source: 'bench', target: 'behind', scope_map: { [scope]: [scope] } } });
   await admin.policy.addRuntimeClient({ slug: 'bench', body: { client_id: client.client_id } });
   return { id: client.client_id, secret: client.client_secret ?? '' };
+};
+
+/** An identity provider with one key on this machine, and what it signs about people for a client. */
+const trustIdentityProvider = async (admin: AdminClient, audience: string, clientId: string) => {
+  const { privateKey, publicKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const kid = 'bench';
+  const keySet = JSON.stringify({ keys: [{ ...publicKey.export({ format: 'jwk' }), kid, use: 'sig', alg: 'ES256' }] });
+  const host = createServer((_request, response) => {
+    response.setHeader('content-type', 'application/json').end(keySet);
+  });
+  await new Promise<void>((resolve) => host.listen(0, 'localhost', resolve));
+  host.unref();
+  const iss = `http://localhost:${(host.address() as AddressInfo).port}`;
+  const { id } = await admin.idp.create({ body: { issuer: iss, jwks_uri: `${iss}/keys`, name: 'bench' } });
+  await admin.xaaPolicy.create({ body: { idp_id: id } });
+  return {
+    key: { ...privateKey.export({ format: 'jwk' }), kid },
+    claims: { iss, aud: audience, client_id: clientId, resource, scope },
+  };
 };
 
 /** From the server's own metrics: every statement is timed there, those inside a transaction too. */

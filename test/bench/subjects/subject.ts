@@ -7,6 +7,7 @@ export const operations = [
   'refresh_token',
   'authorization_code',
   'token_exchange',
+  'jwt_bearer',
   'introspection',
   'metadata',
   'jwks',
@@ -69,6 +70,8 @@ export const plansFor = (held: {
   accessTokens: readonly string[];
   /** Tokens of people for the resource, where they can be exchanged for one behind it. */
   exchangeable?: readonly string[];
+  /** An identity provider that is trusted, and what it says of everybody. */
+  vouching?: Pick<Extract<Plan, { kind: 'assertions' }>, 'key' | 'claims'>;
 }): Partial<Record<Operation, Plan>> => {
   const { authorization } = held;
   const post = (path: string, forms: readonly string[]): Plan => ({ kind: 'post', path, authorization, forms });
@@ -98,6 +101,15 @@ export const plansFor = (held: {
           }),
         ),
       ),
+    }),
+    ...(held.vouching && {
+      jwt_bearer: {
+        kind: 'assertions',
+        path: paths.token,
+        authorization,
+        form: form({ grant_type: 'urn:ietf:params:oauth:grant-type:jwt-bearer' }),
+        ...held.vouching,
+      },
     }),
     introspection: {
       kind: 'post',

@@ -79,7 +79,7 @@ test('it is kept out of caches, frames and other origins [threat H05]', async ()
   assert.match(html, /You have not allowed any app/);
 });
 
-test('a consent taken back ends its tokens on every pod at once, and nobody else’s [O21-58]', async () => {
+test('a consent taken back ends its tokens on every pod at once, and nobody else’s [O21-58] [threat I02]', async () => {
   const user = await server.user();
   const app = await server.client({ name: 'Note Taker', authMethod: 'client_secret_basic' });
   const other = await server.client({ name: 'Other App', authMethod: 'client_secret_basic' });

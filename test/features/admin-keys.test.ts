@@ -226,7 +226,7 @@ test('the list says when each key was made, began and ended to sign, and until w
 const signsWith = async (): Promise<string> => (await byState()).current?.[0]?.kid ?? '';
 const retire = (kid: string, body?: unknown) => server.adminRequest('POST', `/admin/keys/${kid}/retire`, body);
 
-test('a leaked key is retired with force: its tokens are refused on both pods, and nobody else is', async () => {
+test('a leaked key is retired with force: its tokens are refused on both pods, and nobody else is [threat I02]', async () => {
   const leaked = await tokenFrom(0);
   const kid = String(kidOf(leaked));
   const { kid: current } = await admin.key.rotate({ query: { force: 'true' } });

@@ -38,7 +38,7 @@ test('one without a history is really deleted', async () => {
   assert.deepEqual(await server.sql('select 1 from resources where id = $1', [id]), []);
 });
 
-test('one with a history is archived: gone for the token plane, its tokens dead, its name in the history', async () => {
+test('one with a history is archived: gone for the token plane, its tokens dead, its name in the history [threat I02]', async () => {
   const { resource, app, tokens } = await used();
   const { id, slug, uri } = resource;
   const code = await app.code({ user, resource: uri, scope: 'tools/read' });

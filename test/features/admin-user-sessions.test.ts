@@ -57,7 +57,7 @@ for (const [name, end] of Object.entries({
     await admin.user.delete({ id: user.id, query: { force: 'true' } });
   },
 }))
-  test(`${name} ends the session, the copied cookie, refresh and access tokens, and nobody else's [R9700-11] [threat D07 H07 H14]`, async () => {
+  test(`${name} ends the session, the copied cookie, refresh and access tokens, and nobody else's [R9700-11] [threat D07 H07 H14 I02]`, async () => {
     const [mine, other] = [await life(), await life()];
     const code = await mine.app.code({ user: mine.user, ...wishes }, mine.browser);
     const { audit } = await traceOf(server, () => end(mine));

@@ -23,7 +23,7 @@ const { uri } = resource;
 const now = () => Math.floor(server.clock.now().getTime() / 1000);
 const issued = async () => (await server.sql('select 1 from issuances where grant_type = $1', [jwtBearerType])).length;
 
-test('an assertion becomes a token for its resource and scopes, without a refresh token [R7523-09] [JAG-01 JAG-02 JAG-06 JAG-07 JAG-09 JAG-10 EMA-01]', async () => {
+test('an assertion becomes a token for its resource and scopes, without a refresh token [R7523-09] [JAG-01 JAG-02 JAG-06 JAG-07 JAG-09 JAG-10 EMA-01 CHN-04]', async () => {
   const answer = await trade(
     app,
     await idp.assertion(app.clientId, { claims: { resource: uri, scope: 'tools/read' } }),
@@ -101,7 +101,7 @@ const unsound: Record<string, Parameters<typeof idp.assertion>[1]> = {
   'no typ [JAG-01 threat I13]': { header: { typ: undefined } },
   ...Object.fromEntries(
     ['iss', 'sub', 'aud', 'client_id', 'jti', 'exp', 'iat'].map((name) => [
-      `no ${name} [JAG-02 EMA-05 threat I13]`,
+      `no ${name} [JAG-02 EMA-05 CHN-03 threat I13]`,
       { claims: { [name]: undefined } },
     ]),
   ),

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
 import { test } from 'node:test';
 import { decodeJwt, generateKeyPair, SignJWT } from 'jose';
 import { startAuthServer } from '../support/auth-server.ts';
@@ -105,6 +106,30 @@ test('what is not a live token of ours is inactive, whatever it looks like (RFC 
     assert.ok(performance.now() - start < 500, name);
   }
   assert.equal(ok(await app.introspect(access_token)).active, true);
+});
+
+test('a thousand made-up tokens are refused before the database hears of them, and one without end as well [threat I03]', async () => {
+  const { access_token } = await app.authorize(wishes);
+  const asked = () =>
+    Promise.all(
+      ['issuance_is_live', 'refresh_find'].map((operation) =>
+        server.metric('authserver_db_operation_duration_seconds_count', { operation }),
+      ),
+    );
+  const before = await asked();
+  const random = (length: number) => randomBytes(length).toString('base64url');
+  for (let wave = 0; wave < 10; wave += 1)
+    await Promise.all(
+      Array.from({ length: 100 }, async (_, n) => {
+        const token = n % 2 === 0 ? `${random(20)}.${random(200)}.${random(64)}` : access_token.slice(0, -1 - n);
+        assert.deepEqual(ok(await guard.introspect(token, n % 2)), inactive);
+      }),
+    );
+  for (const token of ['a token with spaces', ` ${access_token}`, `${access_token} x`])
+    assert.deepEqual(ok(await guard.introspect(token)), inactive);
+  assert.equal((await guard.introspect('a'.repeat(1_000_000))).status, 413);
+  assert.deepEqual(await asked(), before);
+  assert.equal(ok(await guard.introspect(access_token)).active, true);
 });
 
 test('a token lives no longer than its user and its client (RFC 7662 §2.2) [threat I02]', async () => {

@@ -4,7 +4,7 @@ import { randomUUID } from 'node:crypto';
 import { test } from 'node:test';
 import { auth } from '@modelcontextprotocol/sdk/client/auth.js';
 import { PrivateKeyJwtProvider } from '@modelcontextprotocol/sdk/client/auth-extensions.js';
-import { decodeJwt, exportPKCS8, type JWTPayload, SignJWT, UnsecuredJWT } from 'jose';
+import { decodeJwt, exportJWK, exportPKCS8, importJWK, type JWTPayload, SignJWT, UnsecuredJWT } from 'jose';
 import * as oauth from 'oauth4webapi';
 import { soon, startAuthServer } from '../support/auth-server.ts';
 import {
@@ -126,6 +126,15 @@ const forgeries: Record<string, () => Promise<string>> = {
   'an encrypted JWT': async () => 'a.b.c.d.e',
   'endless text': async () => 'x'.repeat(40_000),
 };
+test('a key that is registered for one algorithm proves nothing with another [R7523-05 threat I14]', async () => {
+  const signer = await newKey('PS256');
+  const id = await register({ jwks: { keys: [{ ...signer.jwk, alg: 'PS256' }] } });
+  ok(await ask(await assertionOf(id, { key: signer })));
+  const same = await importJWK({ ...(await exportJWK(signer.privateKey)), alg: 'RS256' }, 'RS256');
+  const otherwise = { ...signer, alg: 'RS256', privateKey: same as CryptoKey };
+  denied(await ask(await assertionOf(id, { key: otherwise })), 'invalid_client');
+});
+
 for (const [name, make] of Object.entries(forgeries))
   test(`an assertion with ${name} is refused without a word [R7523-05 threat I14]`, async () => {
     const answer = await ask(await make());

@@ -96,6 +96,17 @@ test('revoking twice is a success, and one event (RFC 7009 §2.2) [R7009-04] [th
   assert.equal(await events(), before + 1);
 });
 
+test('access and refresh token may be revoked one after the other, in either order [threat I04]', async () => {
+  const held = await app.authorize(wishes);
+  ok(await app.revoke(held.access_token));
+  ok(await app.revoke(held.refresh_token));
+  denied(await app.refresh(held.refresh_token), 'invalid_grant');
+  const next = await app.authorize(wishes);
+  ok(await app.revoke(next.refresh_token));
+  ok(await app.revoke(next.access_token));
+  for (const { access_token } of [held, next]) assert.deepEqual(await active(access_token), [false, false]);
+});
+
 test('an operator ends all tokens of a user, a consent or a client with one marker', async () => {
   for (const kind of ['user', 'consent', 'client'] as const) {
     const person = await server.user();

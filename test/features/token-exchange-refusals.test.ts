@@ -67,7 +67,9 @@ const rows: [name: string, form: Form, code: string, status?: number][] = [
   ['an allowed resource beside a forbidden audience [threat I07]', { audience: open.uri }, 'access_denied', 403],
   ['neither resource nor audience [threat I07]', { resource: undefined }, 'access_denied', 403],
   ['eleven targets', { audience: Array.from({ length: 10 }, (_, n) => `t${n}`) }, 'invalid_target'],
-  ['a scope the target does not have', { scope: 'rows/read tools/read' }, 'invalid_scope'],
+  ['a scope the target does not have [threat I06]', { scope: 'rows/read tools/read' }, 'invalid_scope'],
+  ['a target that no link and no list leads to [threat I07]', { resource: open.uri }, 'access_denied', 403],
+  ['two resources, one of them forbidden [threat I07]', { resource: [hidden.uri, open.uri] }, 'access_denied', 403],
   ['a scope beyond the ceiling of who asks [threat I06]', { scope: 'rows/write' }, 'invalid_scope'],
   ['two actor tokens', { actor_token: [machine, machine], actor_token_type: type('jwt') }, 'invalid_request'],
 ];
@@ -99,6 +101,59 @@ test('a client without credentials gets nothing, whatever token it holds [R8693-
     }),
     'invalid_client',
   );
+});
+
+test('a token for the server itself leads nowhere that was not allowed for it [threat I07]', async () => {
+  const person = await server.user();
+  const free = await assistant.authorize({ user: person, scope: 'tools/read' });
+  for (const form of [{ resource: hidden.uri }, { audience: hidden.uri }])
+    denied(await gateway.exchange(free.access_token, form), 'consent_required');
+  denied(await gateway.exchange(free.access_token, { audience: open.slug }), 'access_denied', 403);
+  denied(await gateway.exchange(free.access_token), 'access_denied', 403);
+  denied(await assistant.exchange(free.access_token, { resource: open.uri }), 'consent_required');
+});
+
+test('what is no access token is no subject, whatever it is called [R8693-15 threat I09]', async () => {
+  const { refresh_token } = await grant(front.uri);
+  for (const name of ['access_token', 'jwt'])
+    denied(
+      await assistant.exchange(refresh_token, { resource: open.uri, subject_token_type: type(name) }),
+      'invalid_request',
+    );
+  denied(
+    await assistant.exchange(refresh_token, { resource: open.uri, subject_token_type: type('refresh_token') }),
+    'invalid_request',
+  );
+});
+
+test('where nothing of the scope can be reached there is no token, with or without a wish [threat I06]', async () => {
+  const writing = (await grant(front.uri, 'tools/write')).access_token;
+  for (const scope of [undefined, '', ' ', 'rows/read'])
+    denied(await gateway.exchange(writing, { resource: hidden.uri, scope }), 'invalid_scope');
+});
+
+test('two agents that hand a token to and fro come to an end, with a token that stays small [threat I11]', async () => {
+  const agents = await Promise.all(
+    [0, 1].map(() => server.client({ ...confidential, agent: true, grantTypes: [exchange] })),
+  );
+  const [ping, pong] = await Promise.all(agents.map(({ clientId }) => server.resource({ runtimeClients: [clientId] })));
+  assert.ok(ping && pong);
+  await server.link(ping, pong, { 'tools/read': ['tools/read'] });
+  await server.link(pong, ping, { 'tools/read': ['tools/read'] });
+  let { access_token } = await grant(ping.uri);
+  const first = access_token.length;
+  const statuses: number[] = [];
+  for (let hop = 0; hop < 50; hop += 1) {
+    const [by, target] = hop % 2 === 0 ? [agents[0], pong] : [agents[1], ping];
+    const answer = await by?.exchange(access_token, { resource: target.uri }, hop % 2);
+    statuses.push(answer?.status ?? 0);
+    if (answer?.status === 200) access_token = answer.body.access_token;
+    else hop -= 1; // the same once more, until all fifty are spent
+    if (statuses.length === 50) break;
+  }
+  // Three actors are the most here (max_chain_depth), and the client of the user's token is one of them.
+  assert.deepEqual([...new Set(statuses.slice(2))], [400]);
+  assert.ok(access_token.length < 2 * first, `${access_token.length} characters`);
 });
 
 test('the token of somebody else is worth nothing to a client that nobody named [threat I08]', async () => {

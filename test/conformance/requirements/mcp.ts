@@ -171,4 +171,15 @@ export const mcpDocuments = [
 18 | m | SHOULD | 7.5.4 | The token can be revoked.
 `,
   ),
+  standardDocument(
+    'CHN',
+    'Identity chaining across domains (draft)',
+    'https://datatracker.ietf.org/doc/draft-ietf-oauth-identity-chaining/',
+    `
+01 | - | MUST | 3.3.2 | An audience or resource we give no grant for is refused as in token exchange.
+02 | - | MUST | 3.3.3 | The audience of the grant is the authorization server of the other domain.
+03 | - | MUST | 3.4.2 | A grant is checked as an assertion is, and says who its subject is.
+04 | - | SHOULD NOT | 6.4 | No refresh token comes of a grant.
+`,
+  ),
 ] as const;

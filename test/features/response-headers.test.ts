@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { connect } from 'node:net';
+import { text as textOf } from 'node:stream/consumers';
 import { test } from 'node:test';
 import { startAuthServer } from '../support/auth-server.ts';
 import { type Page, TestBrowser } from '../support/browser.ts';
@@ -41,6 +43,21 @@ test('every answer carries the security headers [O21-60 R9700-09 R9700-13]', asy
     guarded(headers, `${method} ${path}`);
     assert.equal(headers.get('strict-transport-security'), null); // plain http here
   }
+});
+
+test('so does the answer Node itself gives to a request without a host (RFC 9112 §3.2)', async () => {
+  const { hostname, port } = new URL(server.issuer);
+  const socket = connect(Number(port), hostname);
+  socket.end('GET /livez HTTP/1.1\r\n\r\n');
+  const [status, ...lines] = (await textOf(socket)).split('\r\n\r\n')[0]?.split('\r\n') ?? [];
+  assert.equal(status, 'HTTP/1.1 400 Bad Request');
+  const headers = new Headers(lines.map((line) => line.split(': ', 2) as [string, string]));
+  guarded(headers, 'without a host');
+  assert.equal(headers.get('connection'), 'close');
+  assert.deepEqual(
+    [...headers.keys()].filter((name) => !/^[a-z][a-z-]+$/.test(name)),
+    [],
+  );
 });
 
 test('over https browsers are told to stay there (RFC 6797)', async () => {

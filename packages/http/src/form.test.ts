@@ -20,6 +20,38 @@ const cases: [text: string, params: Record<string, string | string[]>][] = [
 for (const [text, params] of cases)
   test(`${JSON.stringify(text)} is read`, () => assert.deepEqual({ ...parseForm(text) }, params));
 
+test('whatever is sent is read as the URL standard reads it', () => {
+  const pieces = [
+    'a',
+    'b',
+    '=',
+    '&',
+    '+',
+    '%',
+    '%2B',
+    '%26',
+    '%3d',
+    '%e2%82%ac',
+    '%e2',
+    '%zz',
+    '€',
+    '\ud83d\ude00',
+    '\ud83d',
+    '\0',
+  ];
+  for (let at = 0; at < 20_000; at += 1) {
+    const text = Array.from({ length: 7 }, (_, place) => pieces[(at * 31 + place * place * at) % pieces.length]).join(
+      '',
+    );
+    const read = Object.entries(parseForm(text)).flatMap(([name, values]) =>
+      [values].flat().map((value) => [name, value]),
+    );
+    const standard = [...new URLSearchParams(text)];
+    assert.deepEqual(read.toSorted(byText), standard.toSorted(byText), JSON.stringify(text));
+  }
+});
+const byText = (one: string[], other: string[]) => (String(one) < String(other) ? -1 : 1);
+
 test('a parameter named like a member of Object is a parameter, and nothing is polluted', () => {
   const params = parseForm('__proto__=1&constructor=2&toString=3&__proto__=4');
   assert.equal(Object.getPrototypeOf(params), null);

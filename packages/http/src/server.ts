@@ -1,5 +1,5 @@
-import type { IncomingMessage, Server } from 'node:http';
-import { continueSpan, createRequestLog, type Logger, type Metrics, type Tracing } from '@authserver/telemetry';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import type { Logger, Metrics, Tracing } from '@authserver/telemetry';
 import Fastify, {
   type FastifyBaseLogger,
   type FastifyInstance,
@@ -10,10 +10,11 @@ import Fastify, {
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import { readEmptyBodies, withoutEmptyBodies } from './empty-bodies.ts';
 import { parseForm } from './form.ts';
+import { observeRequests, pathOf } from './observe-requests.ts';
 import { clientAddress, trustedProxyCheck } from './proxies.ts';
 import { createRequestIds } from './request-ids.ts';
-import { responsesWith } from './standing-headers.ts';
-import { endSpan, spanOf, traceRequests } from './trace-requests.ts';
+import { Answer, carryHeaders } from './responses.ts';
+import { traceRequests } from './trace-requests.ts';
 
 export type HttpServer = FastifyInstance<
   Server,
@@ -52,9 +53,6 @@ const timeoutCheckMs = 2_000;
 const jsonBodyLimit = 1024 * 1024;
 const formBodyLimit = 64 * 1024;
 
-const methods = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
-type Method = (typeof methods)[number];
-
 /**
  * A Fastify instance with what both planes share: zod at the edges, request ids of our own making, limits, an access log
  * that knows paths but no queries, and request metrics by route template.
@@ -62,7 +60,6 @@ type Method = (typeof methods)[number];
 export const createHttpServer = (options: HttpServerOptions): HttpServer => {
   const isTrustedProxy = trustedProxyCheck(options.trustedProxies);
   const { draining = () => false } = options;
-  const logRequest = createRequestLog(options.logger);
   const app: HttpServer = Fastify({
     loggerInstance: withoutChildren(options.logger),
     logController: new LogController({ disableRequestLogging: true }),
@@ -75,7 +72,7 @@ export const createHttpServer = (options: HttpServerOptions): HttpServer => {
         options.readTimeoutMs === 0 ? headersTimeoutMs : Math.min(headersTimeoutMs, options.readTimeoutMs),
       connectionsCheckingInterval: timeoutCheckMs,
       ...withoutEmptyBodies,
-      ServerResponse: responsesWith(options.headers ?? {}),
+      ServerResponse: Answer as unknown as typeof ServerResponse,
     },
     connectionTimeout: options.writeTimeoutMs,
     keepAliveTimeout: options.idleTimeoutMs,
@@ -90,6 +87,7 @@ export const createHttpServer = (options: HttpServerOptions): HttpServer => {
     frameworkErrors: (error, request, reply) => void app.errorHandler(error, request, reply),
   }).withTypeProvider<ZodTypeProvider>();
 
+  carryHeaders(app.server, options.headers ?? {});
   app.setValidatorCompiler(validatorCompiler);
   app.setSerializerCompiler(serializerCompiler);
   app.removeContentTypeParser('text/plain');
@@ -119,46 +117,16 @@ export const createHttpServer = (options: HttpServerOptions): HttpServer => {
   const isAmbiguous = ambiguityCheck();
   app.addHook('onRequest', (request, reply, done) => {
     const ambiguous = isAmbiguous(request.raw);
-    reply.header('x-request-id', request.id);
+    (reply.raw as Answer).requestId = request.id;
     if (ambiguous || draining()) reply.header('connection', 'close');
     if (ambiguous) done(new AmbiguousFraming());
     else done(request.headers['content-encoding'] === undefined ? undefined : new UnreadableEncoding());
   });
 
-  app.addHook('onResponse', (request, reply, done) => {
-    const labels = {
-      method: (methods as readonly string[]).includes(request.method) ? (request.method as Method) : ('other' as const),
-      path: request.is404 ? 'unmatched' : (request.routeOptions.url ?? 'unmatched'),
-      status: String(reply.statusCode),
-    };
-    const durationMs = reply.elapsedTime;
-    options.metrics.httpRequests.inc(labels);
-    const span = spanOf(request);
-    const observe = () => options.metrics.httpDuration.observe(labels, durationMs / 1000);
-    if (span) continueSpan(span, observe);
-    else observe();
-    logRequest({
-      level: reply.statusCode >= 500 ? 'error' : reply.statusCode >= 400 ? 'warn' : 'info',
-      requestId: request.id,
-      method: request.method,
-      path: pathOf(request.url),
-      status: reply.statusCode,
-      durationMs,
-      address: request.ip,
-      bytes: lengthOf(reply.getHeader('content-length')),
-      userAgent: request.headers['user-agent'],
-      traceId: span?.traceId,
-      spanId: span?.spanId,
-    });
-    if (span) endSpan(span, reply.statusCode);
-    done();
-  });
+  observeRequests(app, options);
 
   return app;
 };
-
-const lengthOf = (header: number | string | string[] | undefined): number | undefined =>
-  header === undefined ? undefined : Number(header);
 
 /** Our own lines name the request; a logger for each request would cost more than the line. */
 const withoutChildren = (logger: Logger): FastifyBaseLogger => {
@@ -187,23 +155,19 @@ const ambiguityCheck = (): ((request: IncomingMessage) => boolean) => {
 };
 
 /** The public path as the router knows it: without the issuer's own path, and an alias by its proper name. */
-const toRoute =
-  ({ basePath = '', aliases = {} }: Pick<HttpServerOptions, 'basePath' | 'aliases'>) =>
-  ({ url = '/' }: { url?: string | undefined }): string => {
+const toRoute = ({ basePath = '', aliases = {} }: Pick<HttpServerOptions, 'basePath' | 'aliases'>) => {
+  const properNames = new Map(Object.entries(aliases));
+  return (request: { url?: string | undefined }): string => {
+    const url = request.url ?? '/';
     const route = basePath === '' ? url : stripBasePath(basePath, url);
     const path = pathOf(route);
-    const proper = Object.hasOwn(aliases, path) ? aliases[path] : undefined;
+    const proper = properNames.get(path);
     return proper === undefined ? route : `${proper}${route.slice(path.length)}`;
   };
+};
 
 const stripBasePath = (basePath: string, url: string): string => {
   if (!url.startsWith(basePath)) return url;
   const rest = url.slice(basePath.length);
   return rest === '' || rest.startsWith('?') ? `/${rest}` : rest.startsWith('/') ? rest : url;
-};
-
-/** The path without the query, which may hold a code or worse. */
-const pathOf = (url: string): string => {
-  const query = url.indexOf('?');
-  return query < 0 ? url : url.slice(0, query);
 };

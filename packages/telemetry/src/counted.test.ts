@@ -53,6 +53,21 @@ test('what has not been counted yet is 0 without labels, and not there with them
   assert.doesNotMatch((await exposed(createCounter({ ...unlabelled, labelNames: ['a'] }))).text, /^a_metric/m);
 });
 
+test('who counts in one series again and again counts in the same', async () => {
+  const counter = createCounter({ name: 'a_total', help: 'Help.', labelNames: ['a'] });
+  const held = counter.under({ a: 'x' });
+  held.inc();
+  counter.inc({ a: 'x' }, 2);
+  held.inc(4);
+  assert.match((await exposed(counter)).text, /^a_total\{a="x"\} 7$/m);
+  assert.throws(() => held.inc(-1), RangeError);
+  const histogram = createHistogram({ name: 'a_seconds', help: 'Help.', labelNames: ['a'] }, buckets);
+  histogram.under({ a: 'x' }).observe(0.1);
+  histogram.observe({ a: 'x' }, 0.2);
+  assert.match((await exposed(histogram)).text, /^a_seconds_count\{a="x"\} 2$/m);
+  assert.throws(() => histogram.under({ a: 'x' }).observe(Number.NaN), RangeError);
+});
+
 test('a snapshot is of its moment, and what is no number is refused', async () => {
   const counter = createCounter({ name: 'a_total', help: 'Help.', labelNames: ['a'] });
   counter.inc({ a: 'x' }, 2);

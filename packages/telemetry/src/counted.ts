@@ -18,18 +18,29 @@ export type Declaration = { name: string; help: string; labelNames: readonly str
 
 const none: Labels = {};
 
-export const createCounter = (declaration: Declaration): CountedMetric & { inc(...args: unknown[]): void } => {
+/** What one series of a metric can do, for who counts in it again and again: its labels are looked up once. */
+export type CounterSeries = { inc(value?: number): void };
+export type HistogramSeries = { observe(value: number): void };
+
+export const createCounter = (
+  declaration: Declaration,
+): CountedMetric & { inc(...args: unknown[]): void; under(labels: Labels): CounterSeries } => {
   const { name, labelNames } = declaration;
   const series = createSeries(labelNames, () => ({ count: 0 }));
-  const add = (labels: Labels, value = 1): void => {
+  const grow = (state: { count: number }, value = 1): void => {
     if (!(value >= 0 && Number.isFinite(value))) throw new RangeError(`${name} cannot grow by ${value}`);
-    series.find(labels).count += value;
+    state.count += value;
   };
+  const add = (labels: Labels, value?: number): void => grow(series.find(labels), value);
   const plain = (value?: number): void => add(none, value);
   if (labelNames.length === 0) series.find(none);
   return {
     name,
     begin: series.find,
+    under(labels) {
+      const state = series.find(labels);
+      return { inc: (value) => grow(state, value) };
+    },
     inc: (labelNames.length === 0 ? plain : add) as (...args: unknown[]) => void,
     get: async () =>
       snapshotOf(
@@ -43,18 +54,18 @@ export const createCounter = (declaration: Declaration): CountedMetric & { inc(.
 export const createHistogram = (
   declaration: Declaration,
   bounds: readonly number[],
-): CountedMetric & { observe(...args: unknown[]): void } => {
+): CountedMetric & { observe(...args: unknown[]): void; under(labels: Labels): HistogramSeries } => {
   const { name, labelNames } = declaration;
   /** A value counts once, in the first bucket it fits into; the last one has no bound. */
-  const series = createSeries(labelNames, () => ({
+  const begin = () => ({
     buckets: [...bounds, 0].fill(0),
     sum: 0,
     /** Of each bucket the last request that was recorded. */
     exemplars: undefined as Exemplar[] | undefined,
-  }));
-  const add = (labels: Labels, value: number): void => {
+  });
+  const series = createSeries(labelNames, begin);
+  const hold = (state: ReturnType<typeof begin>, value: number): void => {
     if (!Number.isFinite(value)) throw new RangeError(`${name} cannot hold ${value}`);
-    const state = series.find(labels);
     let at = 0;
     while (at < bounds.length && value > (bounds[at] as number)) at += 1;
     (state.buckets[at] as number) += 1;
@@ -64,10 +75,15 @@ export const createHistogram = (
     state.exemplars ??= [];
     state.exemplars[at] = { traceId: span.traceId, value, atSeconds: Date.now() / 1000 };
   };
+  const add = (labels: Labels, value: number): void => hold(series.find(labels), value);
   if (labelNames.length === 0) series.find(none);
   return {
     name,
     begin: series.find,
+    under(labels) {
+      const state = series.find(labels);
+      return { observe: (value) => hold(state, value) };
+    },
     observe: (labelNames.length === 0 ? (value: number) => add(none, value) : add) as (...args: unknown[]) => void,
     get: async () => snapshotOf(declaration, 'histogram', series.all.flatMap(exposed)),
   };

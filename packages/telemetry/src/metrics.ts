@@ -1,6 +1,6 @@
 import client from 'prom-client';
 import { type Catalogue, catalogue, type MetricSpec } from './catalogue.ts';
-import { createCounter, createHistogram } from './counted.ts';
+import { type CounterSeries, createCounter, createHistogram, type HistogramSeries } from './counted.ts';
 import { watchEventLoop } from './event-loop.ts';
 import type { MetricsSnapshot } from './ledger.ts';
 import { toOpenMetrics } from './openmetrics.ts';
@@ -13,9 +13,9 @@ type Labelled<S extends MetricSpec, Value extends unknown[]> = keyof S['labels']
   : (labels: LabelValues<S>, ...args: Value) => void;
 
 type Metric<S extends MetricSpec> = S['type'] extends 'counter'
-  ? { inc: Labelled<S, [value?: number]> }
+  ? { inc: Labelled<S, [value?: number]>; under(labels: LabelValues<S>): CounterSeries }
   : S['type'] extends 'histogram'
-    ? { observe: Labelled<S, [seconds: number]> }
+    ? { observe: Labelled<S, [seconds: number]>; under(labels: LabelValues<S>): HistogramSeries }
     : {
         set: Labelled<S, [value: number]>;
         /**

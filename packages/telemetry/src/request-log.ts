@@ -32,8 +32,8 @@ export const createRequestLog = (logger: Logger): ((line: RequestLine) => void) 
     if (!logger.isLevelEnabled(line.level)) return;
     stream.write(
       `{"level":"${line.level}"${isoTime()}${bindings},"request_id":"${line.requestId}","method":"${line.method}",` +
-        `"path":${JSON.stringify(line.path)},"status":${line.status},"duration_ms":${line.durationMs.toFixed(2)},` +
-        `${line.bytes === undefined ? '' : `"bytes":${line.bytes},`}"remote_addr":${JSON.stringify(line.address)},` +
+        `"path":${quoted(line.path)},"status":${line.status},"duration_ms":${line.durationMs.toFixed(2)},` +
+        `${line.bytes === undefined ? '' : `"bytes":${line.bytes},`}"remote_addr":${quoted(line.address)},` +
         `${line.userAgent === undefined ? '' : `"user_agent":${printable(line.userAgent)},`}` +
         `${line.traceId === undefined ? '' : `"trace_id":"${line.traceId}","span_id":"${line.spanId}",`}` +
         `"msg":"http request"}\n`,
@@ -45,5 +45,9 @@ const longestUserAgent = 256;
 
 /** As JSON. A caller writes what it likes, and somebody reads the log at a terminal, which obeys more than ASCII's controls. */
 const printable = (text: string): string =>
-  JSON.stringify((text.length > longestUserAgent ? text.slice(0, longestUserAgent) : text).replace(unprintable, '?'));
+  quoted((text.length > longestUserAgent ? text.slice(0, longestUserAgent) : text).replace(unprintable, '?'));
 const unprintable = /[^\x20-\x7e]/g;
+
+/** As JSON, which most of what is written here is as it stands. */
+const quoted = (text: string): string => (plain.test(text) ? `"${text}"` : JSON.stringify(text));
+const plain = /^[\x20\x21\x23-\x5b\x5d-\x7e]*$/;

@@ -4,15 +4,20 @@
  */
 export const createBudget = (options: { ratePerSecond: number; burst: number; maxKeys: number }) => {
   const buckets = new Map<string, { left: number; at: number }>();
+  /** Whose bucket is the last in the map: who asks again at once moves nothing. */
+  let latest: string | undefined;
 
   /** True when one more is within the budget of `key`; `nowMs` is any monotonic clock. */
   return (key: string, nowMs: number): boolean => {
-    const bucket = buckets.get(key);
+    const bucket = buckets.get(key) ?? { left: options.burst, at: nowMs };
+    const left = Math.min(options.burst, bucket.left + ((nowMs - bucket.at) / 1000) * options.ratePerSecond);
+    bucket.left = left >= 1 ? left - 1 : left;
+    bucket.at = nowMs;
+    if (key === latest) return left >= 1;
+    latest = key;
     buckets.delete(key);
-    const refilled = bucket ? bucket.left + ((nowMs - bucket.at) / 1000) * options.ratePerSecond : options.burst;
-    const left = Math.min(options.burst, refilled);
     if (buckets.size >= options.maxKeys) buckets.delete(buckets.keys().next().value as string);
-    buckets.set(key, { left: left >= 1 ? left - 1 : left, at: nowMs });
+    buckets.set(key, bucket);
     return left >= 1;
   };
 };

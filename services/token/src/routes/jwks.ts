@@ -1,6 +1,6 @@
 import { JWKS_MAX_AGE_SECONDS, type Keyring, type PublicJwk } from '@authserver/keys';
 import type { Client } from '@authserver/store';
-import type { FastifyPluginAsync } from 'fastify';
+import type { FastifyPluginAsync, FastifyReply } from 'fastify';
 import type { Lookups } from '../lookups.ts';
 import type { Clock } from '../time.ts';
 import { oncePer } from './once-per.ts';
@@ -19,20 +19,21 @@ export type JwksRouteDeps = {
  */
 export const jwksRoute: FastifyPluginAsync<JwksRouteDeps> = async (app, { keyring, clock, lookups, agentListing }) => {
   const write = oncePer((...keys: PublicJwk[]) => JSON.stringify({ keys }));
-  const headers = {
-    'cache-control': `public, max-age=${JWKS_MAX_AGE_SECONDS}`,
-    'content-type': 'application/json; charset=utf-8',
-  };
+  const send = (reply: FastifyReply, document: string): FastifyReply =>
+    reply
+      .header('cache-control', `public, max-age=${JWKS_MAX_AGE_SECONDS}`)
+      .type('application/json; charset=utf-8')
+      .send(document);
   if (!agentListing) {
     app.get('/.well-known/jwks.json', (_request, reply) => {
-      reply.headers(headers).send(write(...keyring.jwks(clock.now()).keys));
+      void send(reply, write(...keyring.jwks(clock.now()).keys));
     });
     return;
   }
   app.get('/.well-known/jwks.json', async (_request, reply) => {
     const agents = await lookups.agents().catch(() => undefined);
     const { keys } = keyring.jwks(clock.now());
-    return reply.headers(headers).send(JSON.stringify({ keys, ...(agents && { agents: agents.map(toAgent) }) }));
+    return send(reply, JSON.stringify({ keys, ...(agents && { agents: agents.map(toAgent) }) }));
   });
 };
 

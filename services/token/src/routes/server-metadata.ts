@@ -19,7 +19,6 @@ export type ServerMetadataRouteDeps = {
   requirePushed: boolean;
 };
 
-const headers = { 'cache-control': 'public, max-age=300', 'content-type': 'application/json; charset=utf-8' };
 const noResources = { scopes: [] };
 
 /**
@@ -44,7 +43,10 @@ export const serverMetadataRoute: FastifyPluginAsync<ServerMetadataRouteDeps> = 
     ),
   );
   const send = (reply: FastifyReply, mode: DcrMode, { scopes }: Pick<ResourceCatalog, 'scopes'>): void => {
-    reply.headers(headers).send(write(mode, scopes, deps.keyring.current().alg));
+    reply
+      .header('cache-control', 'public, max-age=300')
+      .type('application/json; charset=utf-8')
+      .send(write(mode, scopes, deps.keyring.current().alg));
   };
   const document = (reply: FastifyReply): Promise<void> | void => {
     const held = deps.lookups.held();

@@ -184,6 +184,81 @@ test('a mint resource has no connect policy, neither in its own routes nor in th
   assert.ok(!JSON.stringify(kept).includes(url));
 });
 
+test('budgets: one for a client and one for all others, each change recorded once, and lists leave them', async () => {
+  const { id, slug } = await server.resource();
+  const { clientId: client_id } = await server.client();
+  const path = `/admin/resources/${slug}/policy/exchange/budgets`;
+  const set = (body: object) => server.adminRequest('PUT', path, body);
+  const remove = (query = '') => server.adminRequest('DELETE', path + query);
+  const own = { client_id, max_uses: 5 };
+  const action = 'resource.policy.exchange.budget';
+  for (const [work, verb, whose, before, after] of [
+    [() => set(own), 'set', client_id, [], [own]],
+    [() => set({ max_lifetime: 60 }), 'set', '', [own], [own, { max_lifetime: 60 }]],
+    [
+      () => set({ client_id, max_depth: 2 }),
+      'set',
+      client_id,
+      [own, { max_lifetime: 60 }],
+      [{ client_id, max_depth: 2 }, { max_lifetime: 60 }],
+    ],
+    [() => remove(), 'removed', '', [{ client_id, max_depth: 2 }, { max_lifetime: 60 }], [{ client_id, max_depth: 2 }]],
+  ] as const) {
+    const { audit, changes } = await traceOf(server, async () =>
+      assert.deepEqual((await work()).body, { budgets: after }),
+    );
+    assert.deepEqual(changes, [{ kind: 'resource', key: id }]);
+    assert.deepEqual(
+      audit.map(({ action, details }) => ({ action, details })),
+      [{ action: `${action}.${verb}`, details: { slug, client_id: whose, before, after } }],
+    );
+    assert.deepEqual(await traceOf(server, work), nothing, `${verb} again`);
+  }
+  await admin.policy.addExchangeClient({ slug, body: { client_id } });
+  await admin.policy.removeExchangeClient({ slug, client_id });
+  const left = [{ client_id, max_depth: 2 }];
+  assert.deepEqual((await admin.resource.get({ id: slug })).policy.exchange, { allowed_client_ids: [], budgets: left });
+  await admin.resource.update({ id: slug, body: { policy: { exchange: { budgets: [own] } } } });
+  assert.deepEqual(await admin.policy.listExchangeBudgets({ slug }), { budgets: [own] });
+  assert.deepEqual(await (await remove(`?client_id=${client_id}`)).body, { budgets: [] });
+  assert.deepEqual((await admin.resource.get({ id: slug })).policy.exchange, { allowed_client_ids: [] });
+});
+
+test('what is no budget is refused, in its own route and in the whole policy', async () => {
+  const { id, slug } = await server.resource();
+  const { clientId: client_id } = await server.client();
+  for (const budget of [
+    {},
+    { client_id },
+    { max_uses: 0 },
+    { max_uses: 1.5 },
+    { max_uses: '5' },
+    { max_lifetime: -1 },
+    { max_depth: 33 },
+    { max_uses: 5, more: 1 },
+    { client_id: 'nobody', max_uses: 5 },
+    { client_id: '', max_uses: 5 },
+  ]) {
+    const path = `/admin/resources/${slug}/policy/exchange/budgets`;
+    refused(await server.adminRequest('PUT', path, budget), 'invalid_request');
+    const policy = { exchange: { budgets: [budget] } };
+    refused(await server.adminRequest('PATCH', `/admin/resources/${id}`, { policy }), 'invalid_request');
+  }
+  const twice = {
+    exchange: {
+      budgets: [
+        { client_id, max_uses: 5 },
+        { client_id, max_depth: 5 },
+      ],
+    },
+  };
+  assert.match(
+    refused(await server.adminRequest('PATCH', `/admin/resources/${id}`, { policy: twice }), 'invalid_request'),
+    /repeat/,
+  );
+  assert.deepEqual(await admin.policy.listExchangeBudgets({ slug }), { budgets: [] });
+});
+
 test('what is put on and taken off the exchange list is counted', async () => {
   const { slug } = await server.resource();
   const { clientId: client_id } = await server.client();

@@ -152,6 +152,30 @@ test('admin resource policy has commands for all three lists', async () => {
   );
 });
 
+test('admin resource policy exchange budget: set, list, remove, and what is no budget', async () => {
+  const { clientId: client } = await server.client();
+  await output('create', '--slug', 'budgeted', '--policy-allowed-clients', client);
+  const budget = (verb: string, ...args: string[]) =>
+    cli('policy', 'exchange', 'budget', verb, '--slug', 'budgeted', ...args);
+  const lines = (...budgets: string[]) => budgets.map((one) => `slug=budgeted ${one}\n`).join('');
+  const own = `client_id=${client} max_uses=5 max_lifetime=3600`;
+  const set = await budget('set', '--client-id', client, '--max-uses', '5', '--max-lifetime', '3600');
+  assert.equal(set.stdout, `budget set: slug=budgeted client_id=${client}\n${lines(own)}`, set.stderr);
+  await budget('set', '--default', '--max-depth', '2');
+  const listed = (await budget('list')).stdout.replace(/ etag=\d+/, '');
+  assert.equal(listed, lines(own, 'client_id=default max_depth=2'));
+  assert.match(
+    await output('get', '--slug', 'budgeted'),
+    new RegExp(`exchange_budgets=\\[${client}:max_uses=5:max_lifetime=3600,default:max_depth=2\\]`),
+  );
+  await output('update', '--slug', 'budgeted', '--policy-allowed-clients', client);
+  assert.equal((await admin.policy.listExchangeBudgets({ slug: 'budgeted' })).budgets.length, 2, 'lists leave budgets');
+  failedWith(await budget('set', '--max-uses', '5'), 2);
+  assert.match((await budget('set', '--default')).stderr, /must limit something/);
+  const removed = await budget('remove', '--default');
+  assert.equal(removed.stdout, `budget removed: slug=budgeted client_id=default\n${lines(own)}`);
+});
+
 test('a deleted resource is gone', async () => {
   await output('create', '--slug', 'doomed');
   assert.equal(await output('delete', '--slug', 'doomed'), 'resource deleted: slug=doomed\n');

@@ -137,7 +137,13 @@ test('one answer names everything that is wrong, and where', async () => {
       ],
       users: [{ email: 'x@example.com', password: 'long enough' }, { email: 'X@example.com ' }],
       resources: [
-        { slug: 'a', policy: { runtime: { client_ids: ['good', 'typo', 'nobody'] } } },
+        {
+          slug: 'a',
+          policy: {
+            exchange: { budgets: [{ client_id: 'stranger', max_uses: 1 }, { max_depth: 3 }] },
+            runtime: { client_ids: ['good', 'typo', 'nobody'] },
+          },
+        },
         { slug: 'b', backend_kind: 'broker', broker_provider_slug: 'nowhere' },
       ],
       fronting_links: [{ source: 'a', target: 'absent', scope_map: { x: ['y'] } }],
@@ -160,6 +166,7 @@ test('one answer names everything that is wrong, and where', async () => {
       'client 6 client_id: must not look like the id of a user (RFC 9700 §4.15)',
       'user 0 password: is not known',
       'user 1 -: is declared twice, first as users[0]',
+      'resource 0 policy.exchange.budgets: there is no client stranger',
       'resource 0 policy.runtime.client_ids: there is no client nobody',
       'resource 1 broker_provider_slug: there is no provider nowhere',
       'fronting_link 0 target: there is no resource absent',

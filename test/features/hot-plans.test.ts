@@ -104,8 +104,17 @@ const hot: Record<string, () => Promise<unknown>> = {
   'an exchange is written': () =>
     store.exchanges.insert({
       issuance: { ...issuance, parentId: id },
-      ...{ actorId: id, consents: [{ id, epoch: 1, scopes: ['a'] }], mostChildren: 1 },
+      ...{ actorId: id, consents: [{ id, epoch: 1, scopes: ['a'] }], mostChildren: 1, uses: [] },
     }),
+  'an exchange is written and counted': () =>
+    store.exchanges.insert({
+      issuance: { ...issuance, parentId: id },
+      ...{ actorId: id, consents: [{ id, epoch: 1, scopes: ['a'] }], mostChildren: 1 },
+      uses: [{ consentId: id, clientId: 'client_x', resourceId: id, maxUses: 1 }],
+    }),
+  'what is used of budgets is found': () =>
+    store.delegationUses.find({ subjectId: id, clientIds: ['client_x'], resourceIds: [id] }),
+  'a user is to be asked again': () => store.consentGrants.askAgain([{ id, round: 1 }]),
   'an issuance is written': () => store.issuances.insert({ ...issuance, id: uuidv7(new Date()) }),
 };
 

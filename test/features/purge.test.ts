@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { randomBytes } from 'node:crypto';
+import { randomBytes, randomUUID } from 'node:crypto';
 import { test } from 'node:test';
 import { singleUseKinds } from '@authserver/replay';
 import { uuidv7, verifyAuditChain } from '@authserver/store';
@@ -191,6 +191,28 @@ test('sessions: an authorization code is remembered for a day, a device code for
     await device(ago(seconds));
   assert.equal(await deletedBy('sessions'), 2);
   assert.deepEqual([await count('authorization_codes'), await count('device_codes')], [2, 2]);
+});
+
+test('delegation-uses: what counts for nobody goes after a day, and what counts stays for ever', async () => {
+  const { id: resourceId } = await server.resource();
+  const use = (change: { consent?: string; client?: string; resource?: string; round?: number; seconds?: number }) =>
+    server.sql('insert into delegation_uses values ($1, $2, $3, $4, 1, 1, 5, $5)', [
+      change.consent ?? consentId,
+      change.client ?? clientId,
+      change.resource ?? resourceId,
+      change.round ?? 1,
+      ago(change.seconds ?? 400 * day),
+    ]);
+  await server.sql('update consent_grants set allowed_times = 1 where id = $1', [consentId]);
+  await use({});
+  for (const change of [{ consent: randomUUID() }, { client: 'gone' }, { resource: randomUUID() }]) {
+    await use(change);
+    await use({ ...change, client: change.client ? 'gone too' : clientId, resource: randomUUID(), seconds: 3600 });
+  }
+  assert.equal(await deletedBy('delegation-uses'), 3);
+  assert.equal(await count('delegation_uses'), 4);
+  await server.sql('update consent_grants set allowed_times = 2 where id = $1', [consentId]);
+  assert.equal(await deletedBy('delegation-uses'), 1, 'the user has consented again');
 });
 
 test('families: those that ended long ago go with their tokens, in bounded batches', async () => {

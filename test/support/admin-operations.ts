@@ -105,6 +105,16 @@ export const examples: Examples = {
     await server.admin.policy.addExchangeClient({ ...params, body });
     return { params: { ...params, ...body } };
   },
+  'policy.listExchangeBudgets': async (server) => ({ params: { slug: (await server.resource()).slug } }),
+  'policy.setExchangeBudget': async (server) => {
+    const { params, body } = await policyClient(server);
+    return { params, body: { ...body, max_uses: 5 } };
+  },
+  'policy.removeExchangeBudget': async (server) => {
+    const { params, body } = await policyClient(server);
+    await server.admin.policy.setExchangeBudget({ ...params, body: { ...body, max_uses: 5 } });
+    return { params, query: body };
+  },
   'policy.listRuntimeClients': async (server) => ({ params: { slug: (await server.resource()).slug } }),
   'policy.addRuntimeClient': policyClient,
   'policy.removeRuntimeClient': async (server) => {

@@ -46,7 +46,12 @@ export const everything = () => ({
       scopes: [{ name: 'tools/read', description: 'Read documents', default: true }, { name: 'tools/write' }],
       policy: { runtime: { client_ids: ['gateway'] } },
     },
-    { slug: 'hidden', uri: 'https://hidden.example.com/mcp', scopes: [{ name: 'read' }] },
+    {
+      slug: 'hidden',
+      uri: 'https://hidden.example.com/mcp',
+      scopes: [{ name: 'read' }],
+      policy: { exchange: { budgets: [{ client_id: 'gateway', max_uses: 5, max_lifetime: 3600 }, { max_depth: 3 }] } },
+    },
     {
       slug: 'repos',
       uri: 'https://repos.example.com/mcp',

@@ -8,7 +8,9 @@
  */
 import type { Actor } from '@authserver/oauth';
 import type { Resource } from '@authserver/store';
-import { actorOf } from './delegation.ts';
+import { budgetGate } from './budget-gate.ts';
+import { type Budgeted, budgetsAt } from './budgets.ts';
+import { actorOf, depthOf } from './delegation.ts';
 import type { Consent, ExchangeFacts } from './facts.ts';
 import { clientProofGate, targetProofGate } from './proof-gates.ts';
 import * as request from './request-gates.ts';
@@ -32,12 +34,17 @@ export type ExchangeDecision = {
   refusal: Refusal | undefined;
   scopes: readonly string[];
   targets: readonly ExchangeTarget[];
+  /** What is counted, and until when it may go on. */
+  budgets: readonly Budgeted[];
+  /** How long its chain is. */
+  depth: number;
   act: Actor | undefined;
   kind: 'impersonation' | 'delegation';
 };
 
 export const decide = (facts: ExchangeFacts): ExchangeDecision => {
   const places = placesOf(facts);
+  const depth = depthOf(facts, places);
   const gates = [
     request.clientGate(facts),
     clientProofGate(facts),
@@ -58,6 +65,7 @@ export const decide = (facts: ExchangeFacts): ExchangeDecision => {
     request.depthGate(facts, places),
     request.childrenGate(facts),
     ...everywhere(targetProofGate),
+    ...places.map((place) => budgetGate(facts, place, depth)),
   ];
   const scopes = facts.asked ?? reachableEverywhere(places);
   const act = actorOf(facts, places);
@@ -72,6 +80,8 @@ export const decide = (facts: ExchangeFacts): ExchangeDecision => {
       consent: way.kind === 'direct' ? way.consent : undefined,
       scopes: scopes.filter((scope) => offered.includes(scope)),
     })),
+    budgets: places.flatMap((place) => budgetsAt(facts, place)),
+    depth,
     act,
     kind: act ? 'delegation' : 'impersonation',
   };

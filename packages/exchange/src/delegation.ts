@@ -1,4 +1,4 @@
-import type { Actor } from '@authserver/oauth';
+import { type Actor, actorsOf } from '@authserver/oauth';
 import type { ExchangedToken, ExchangeFacts } from './facts.ts';
 import type { Place } from './ways.ts';
 
@@ -19,6 +19,10 @@ export const actorOf = ({ client, subject, actor }: ExchangeFacts, places: reado
     return hop(actor, fronted ? hop(client, behind) : behind);
   return acting !== undefined || fronted ? hop(client, behind) : behind;
 };
+
+/** How long the chain of the new token is: in actors, or in exchanges, where nobody was named. */
+export const depthOf = (facts: ExchangeFacts, places: readonly Place[]): number =>
+  Math.max(actorsOf(actorOf(facts, places)).length, facts.subject.exchanges + 1);
 
 const hop = ({ clientId, agent }: { clientId: string; agent: boolean }, act?: Actor): Actor => ({
   sub: clientId,

@@ -1,5 +1,5 @@
 import type { Actor } from '@authserver/oauth';
-import type { Client, FrontingLink, Resource } from '@authserver/store';
+import type { BudgetConsent, Client, FrontingLink, Resource } from '@authserver/store';
 
 /** One of our access tokens, as an exchange looks at it. */
 export type ExchangedToken = {
@@ -51,12 +51,16 @@ export type ExchangeFacts = {
   asked: readonly string[] | undefined;
   resources: {
     find(nameOrUri: string): Resource | undefined;
+    byId(id: string): Resource | undefined;
     /** Every scope there is: what a token for the server itself can carry. */
     scopes: readonly string[];
   };
   linkBetween(source: Resource, target: Resource): Pick<FrontingLink, 'scopeMap'> | undefined;
   /** Those of the subject token's user and client, at the targets. */
   consents: readonly Consent[];
+  /** What budgets are counted under, with what is used of them; none where no target has a budget. */
+  budgetConsents: readonly BudgetConsent[];
+  now: Date;
   settings: {
     allowSelfExchange: boolean;
     maxChainDepth: number;

@@ -1,5 +1,5 @@
-import { actorsOf, type GrantType } from '@authserver/oauth';
-import { actingClientOf, actorOf } from './delegation.ts';
+import type { GrantType } from '@authserver/oauth';
+import { actingClientOf, depthOf } from './delegation.ts';
 import type { ExchangeFacts } from './facts.ts';
 import { deny, pass, skip, type Verdict } from './verdict.ts';
 import { isOwnToken, mayBringTokens, type Place, reachableEverywhere, takesOurTokens } from './ways.ts';
@@ -133,7 +133,7 @@ export const actorGate = ({ client, actor }: ExchangeFacts, places: readonly Pla
 export const depthGate = (facts: ExchangeFacts, places: readonly Place[]): Verdict => {
   const gate = 'chain_depth';
   const { maxChainDepth } = facts.settings;
-  const depth = Math.max(actorsOf(actorOf(facts, places)).length, facts.subject.exchanges + 1);
+  const depth = depthOf(facts, places);
   return depth > maxChainDepth
     ? deny({ gate }, `The chain would be longer than ${maxChainDepth}.`, 'invalid_request', 'chain_too_deep')
     : pass({ gate }, `The chain is ${depth} of ${maxChainDepth} long.`);

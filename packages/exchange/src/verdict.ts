@@ -21,6 +21,7 @@ export const exchangeGates = [
   'chain_depth',
   'children',
   'target_proof',
+  'budget',
 ] as const;
 export type ExchangeGate = (typeof exchangeGates)[number];
 
@@ -30,7 +31,7 @@ export type Refusal = {
   reason: DenialReason;
   description: string;
   /** Of `consent_required`. */
-  cause?: 'consent_missing' | 'scope_insufficient';
+  cause?: 'consent_missing' | 'scope_insufficient' | 'budget_spent' | 'budget_expired';
 };
 
 export type Verdict = {

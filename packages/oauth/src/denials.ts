@@ -94,6 +94,10 @@ export const denialReasons = [
   'fronting_subject_scope_insufficient',
   'chain_too_deep',
   'too_many_children',
+  'budget_spent',
+  'budget_expired',
+  'budget_too_deep',
+  'budget_without_consent',
   // pushed requests and devices
   'pushed_request_required',
   'pushed_request_unknown',

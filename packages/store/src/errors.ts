@@ -24,6 +24,16 @@ export class ReferenceGone extends Error {
   override readonly name = 'ReferenceGone';
 }
 
+/** The table does not hold such a row. `constraint` is the name of the check that says so. */
+export class CheckFailed extends Error {
+  override readonly name = 'CheckFailed';
+  readonly constraint: string;
+  constructor(constraint: string, cause: unknown) {
+    super(`a check failed (${constraint})`, { cause });
+    this.constraint = constraint;
+  }
+}
+
 type Coded = { code?: string; constraint?: string; message?: string };
 
 /**
@@ -43,6 +53,7 @@ export const toStoreError = (error: unknown): unknown => {
   const { code, constraint, message } = (error ?? {}) as Coded;
   if (code === '23505') return new DuplicateRow(constraint ?? '', error);
   if (code === '23503') return new ReferenceGone('what the row refers to is gone', { cause: error });
+  if (code === '23514') return new CheckFailed(constraint ?? '', error);
   if (code === '40P01' || code === '40001') return new Deadlocked('transactions met', { cause: error });
   if (code && refused.test(code)) return new StoreRefused(`the database is not available (${code})`, { cause: error });
   const isStale = code === '0A000' && stalePlan.test(message ?? '');

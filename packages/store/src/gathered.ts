@@ -5,7 +5,15 @@ import { type GatherWatch, gather } from './gather.ts';
 import { type AssertionRedemption, redeemAssertions } from './runtime/assertions.ts';
 import { findCodes, insertCodes, type NewAuthorizationCode, type Redemption } from './runtime/authorization-codes.ts';
 import { findLiveSessions } from './runtime/browser-sessions.ts';
-import { type Exchange, type ExchangeQuestion, findExchanges, insertExchanges } from './runtime/exchanges.ts';
+import { consentGrants } from './runtime/consent-grants.ts';
+import { type BudgetQuestion, findDelegationUses } from './runtime/delegation-uses.ts';
+import {
+  type Exchange,
+  type ExchangeQuestion,
+  findExchanges,
+  insertCountedExchanges,
+  insertExchanges,
+} from './runtime/exchanges.ts';
 import { areLive, type Issuance, issuances } from './runtime/issuances.ts';
 import { redeemCodes } from './runtime/redeem-many.ts';
 import { findRefreshTokens, type Spending } from './runtime/refresh-tokens.ts';
@@ -51,6 +59,16 @@ export const gathered = (db: Queryable, plain: Repositories, watch?: (operation:
   const insertExchange = share('exchange_insert_many', (exchanges: readonly Exchange[]) =>
     insertExchanges(db, exchanges),
   );
+  const insertCountedExchange = share('exchange_insert_counted_many', (exchanges: readonly Exchange[]) =>
+    insertCountedExchanges(db, exchanges),
+  );
+  const findUses = share('delegation_uses_find', (questions: readonly BudgetQuestion[]) =>
+    findDelegationUses(db, questions),
+  );
+  const askAgain = share('consent_ask_again', async (spent: readonly { id: string; round: number }[]) => {
+    await consentGrants(db).askAgain(spent);
+    return spent;
+  });
   const resolveSubject = share('subject_resolve_many', (asked: readonly { idpId: string; subject: string }[]) =>
     resolveSubjects(db, asked),
   );
@@ -92,10 +110,20 @@ export const gathered = (db: Queryable, plain: Repositories, watch?: (operation:
       findLive: (idHash: Buffer, now: Date) => findSession({ idHash, now }),
       findLiveWithConsents: findSessionWithConsents,
     },
+    consentGrants: {
+      ...plain.consentGrants,
+      async askAgain(spent: readonly { id: string; round: number }[]): Promise<void> {
+        await Promise.all(spent.map(askAgain));
+      },
+    },
+    delegationUses: { find: findUses },
     exchanges: {
       find: findExchange,
       insert: async (exchange: Exchange): Promise<boolean> => {
-        const outcome = exchange.consents.length < 2 ? await insertExchange(exchange) : undefined;
+        const { consents, uses } = exchange;
+        const alone = consents.length > 1 || uses.length > 1;
+        const insertShared = uses.length === 0 ? insertExchange : insertCountedExchange;
+        const outcome = alone ? undefined : await insertShared(exchange);
         return outcome === undefined ? plain.exchanges.insert(exchange) : outcome === 'written';
       },
     },

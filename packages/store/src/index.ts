@@ -40,6 +40,7 @@ export * from './runtime/broker-grants.ts';
 export * from './runtime/browser-sessions.ts';
 export * from './runtime/connection-events.ts';
 export * from './runtime/consent-grants.ts';
+export type { BudgetConsent, BudgetQuestion, BudgetUse } from './runtime/delegation-uses.ts';
 export * from './runtime/device-codes.ts';
 export * from './runtime/end-consent.ts';
 export * from './runtime/exchanges.ts';

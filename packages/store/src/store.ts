@@ -29,6 +29,7 @@ import { brokerGrants } from './runtime/broker-grants.ts';
 import { browserSessions } from './runtime/browser-sessions.ts';
 import { connectionEvents } from './runtime/connection-events.ts';
 import { consentGrants } from './runtime/consent-grants.ts';
+import { delegationUses } from './runtime/delegation-uses.ts';
 import { deviceCodes } from './runtime/device-codes.ts';
 import { exchanges } from './runtime/exchanges.ts';
 import { issuances, revocationMarkers } from './runtime/issuances.ts';
@@ -68,6 +69,7 @@ export const repositories = (db: Queryable) => ({
   browserSessions: browserSessions(db),
   connectionEvents: connectionEvents(db),
   consentGrants: consentGrants(db),
+  delegationUses: delegationUses(db),
   deviceCodes: deviceCodes(db),
   exchanges: exchanges(db),
   issuances: issuances(db),

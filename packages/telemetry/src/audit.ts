@@ -46,6 +46,9 @@ export const auditActions = {
   'resource.policy.exchange.allowed_client.added': 'An operator let a client exchange tokens for a resource.',
   'resource.policy.exchange.allowed_client.removed':
     'An operator no longer lets a client exchange tokens for a resource.',
+  'resource.policy.exchange.budget.set':
+    'An operator limited what may be exchanged for a resource before the user is asked again.',
+  'resource.policy.exchange.budget.removed': 'An operator removed such a limit.',
   'resource.policy.runtime.client.added': 'An operator let a client act as a resource.',
   'resource.policy.runtime.client.removed': 'An operator no longer lets a client act as a resource.',
   'resource.policy.connect.allowed_return_url.added': 'An operator allowed a return URL of connect flows.',

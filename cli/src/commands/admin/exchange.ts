@@ -52,7 +52,11 @@ const explain = adminCommand({
         }),
       },
     }),
-  show: (explanation) => [verdictOf(explanation), ...explanation.gates.map(pairs)],
+  show: (explanation) => [
+    verdictOf(explanation),
+    ...(explanation.budgets ?? []).map((budget) => `budget: ${pairs(budget)}`),
+    ...explanation.gates.map(pairs),
+  ],
 });
 
 const verdictOf = ({ allowed, error, cause, reason, scope, kind, targets }: Explanation): string =>

@@ -1,8 +1,10 @@
 import type { AdminClient } from '@authserver/admin-api';
 import { Flags } from '@oclif/core';
 import { adminCommand } from '../../admin-command.ts';
+import { type Budget, budgetPairs } from '../../budgets.ts';
+import { present } from '../../flags.ts';
 import type { OperationId } from '../../operations.ts';
-import { pairs } from '../../output.ts';
+import { pairs, rows } from '../../output.ts';
 
 type Policy = AdminClient['policy'];
 type Clients = Record<string, string[]>;
@@ -85,6 +87,68 @@ const runtime = clientList({
   remove: (policy, slug, client_id) => policy.removeRuntimeClient({ slug, client_id }),
 });
 
+const whose = {
+  'client-id': Flags.string({
+    description: 'whose budget: who asks for the exchange, or acts in it',
+    helpValue: '<id>',
+    exactlyOne: ['client-id', 'default'],
+  }),
+  default: Flags.boolean({ description: 'that of every client without one of its own' }),
+};
+const limitFlag = (description: string, helpValue: string) => Flags.integer({ description, helpValue, min: 1 });
+const budgetLines = ({ slug }: { slug: string }, { budgets }: { budgets: readonly Budget[] }): string[] =>
+  rows(budgets, 'no budgets found', (budget) => ({ slug, ...budgetPairs(budget) }));
+const named = ({ slug, 'client-id': client_id }: { slug: string; 'client-id'?: string | undefined }): string =>
+  pairs({ slug, client_id: client_id ?? 'default' });
+
+const budgetList = adminCommand({
+  summary: 'list what clients may exchange for a resource before the user is asked again',
+  examples: ['admin resource policy exchange budget list --slug my-mcp'],
+  operations: ['policy.listExchangeBudgets'],
+  flags: { slug },
+  call: (api, flags) => api.policy.listExchangeBudgets({ slug: flags.slug }),
+  show: (answer, flags) => budgetLines(flags, answer),
+});
+
+const budgetSet = adminCommand({
+  summary: 'limit what a client may exchange for a resource before the user is asked again',
+  description:
+    'What is not given is not limited. The budget of a client stands in the place of the default, and takes nothing from it.',
+  examples: [
+    'admin resource policy exchange budget set --slug my-mcp --client-id <client_id> --max-uses 5 --max-lifetime 3600',
+    'admin resource policy exchange budget set --slug my-mcp --default --max-uses 100 --max-depth 2',
+  ],
+  operations: ['policy.setExchangeBudget'],
+  flags: {
+    slug,
+    ...whose,
+    'max-uses': limitFlag('exchanges since the user last consented', '<n>'),
+    'max-lifetime': limitFlag('seconds since the user last consented; no token lives longer', '<seconds>'),
+    'max-depth': limitFlag('length of the chain of a new token, in exchanges or actors', '<n>'),
+  },
+  call: (api, flags) =>
+    api.policy.setExchangeBudget({
+      slug: flags.slug,
+      body: present({
+        client_id: flags['client-id'],
+        max_uses: flags['max-uses'],
+        max_lifetime: flags['max-lifetime'],
+        max_depth: flags['max-depth'],
+      }),
+    }),
+  show: (answer, flags) => [`budget set: ${named(flags)}`, ...budgetLines(flags, answer)],
+});
+
+const budgetRemove = adminCommand({
+  summary: 'no longer limit what a client may exchange for a resource',
+  examples: ['admin resource policy exchange budget remove --slug my-mcp --client-id <client_id>'],
+  operations: ['policy.removeExchangeBudget'],
+  flags: { slug, ...whose },
+  call: (api, flags) =>
+    api.policy.removeExchangeBudget({ slug: flags.slug, query: present({ client_id: flags['client-id'] }) }),
+  show: (answer, flags) => [`budget removed: ${named(flags)}`, ...budgetLines(flags, answer)],
+});
+
 const connectList = adminCommand({
   summary: 'list the URLs a connect flow for a resource may return to',
   examples: ['admin resource policy connect list --slug my-mcp'],
@@ -116,6 +180,9 @@ export const resourcePolicyCommands = {
   'admin:resource:policy:exchange:list': exchange.list,
   'admin:resource:policy:exchange:add': exchange.add,
   'admin:resource:policy:exchange:remove': exchange.remove,
+  'admin:resource:policy:exchange:budget:list': budgetList,
+  'admin:resource:policy:exchange:budget:set': budgetSet,
+  'admin:resource:policy:exchange:budget:remove': budgetRemove,
   'admin:resource:policy:runtime:list': runtime.list,
   'admin:resource:policy:runtime:add': runtime.add,
   'admin:resource:policy:runtime:remove': runtime.remove,

@@ -1,6 +1,7 @@
 import type { AdminClient } from '@authserver/admin-api';
 import { Flags } from '@oclif/core';
 import { adminCommand } from '../../admin-command.ts';
+import { budgetText } from '../../budgets.ts';
 import { usageFailure } from '../../failure.ts';
 import { listFlag, listOf, present } from '../../flags.ts';
 import { listCommand } from '../../list-command.ts';
@@ -83,7 +84,7 @@ const policyOf = (flags: Given<typeof policyFlags>, policy: () => Promise<Policy
   if (!allowed && !runtime && !urls) return undefined;
   return policy().then((current) => ({
     ...current,
-    ...(allowed ? { exchange: { allowed_client_ids: allowed } } : {}),
+    ...(allowed ? { exchange: { ...current.exchange, allowed_client_ids: allowed } } : {}),
     ...(runtime ? { runtime: { client_ids: runtime } } : {}),
     ...(urls ? { connect: { allowed_return_urls: urls } } : {}),
   }));
@@ -135,6 +136,7 @@ const get = adminCommand({
       pairs({
         dpop_bound_access_tokens_required: resource.dpop_bound_access_tokens_required,
         exchange_clients: resource.policy.exchange.allowed_client_ids,
+        exchange_budgets: resource.policy.exchange.budgets?.map(budgetText),
         runtime_clients: resource.policy.runtime.client_ids,
         return_urls: resource.policy.connect?.allowed_return_urls,
         archived_at: resource.archived_at,

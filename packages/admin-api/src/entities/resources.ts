@@ -73,6 +73,28 @@ export const resourceEntities = {
         returns: resource.ExchangeClients,
         audit: 'resource.policy.exchange.allowed_client.removed',
       },
+      listExchangeBudgets: {
+        method: 'GET',
+        path: '/admin/resources/{slug}/policy/exchange/budgets',
+        summary: 'What clients may do by token exchange for this resource before the user is asked again.',
+        returns: resource.ExchangeBudgets,
+      },
+      setExchangeBudget: {
+        method: 'PUT',
+        path: '/admin/resources/{slug}/policy/exchange/budgets',
+        summary: 'Limit what a client, or every other client, may do before the user is asked again.',
+        body: resource.ExchangeBudget,
+        returns: resource.ExchangeBudgets,
+        audit: 'resource.policy.exchange.budget.set',
+      },
+      removeExchangeBudget: {
+        method: 'DELETE',
+        path: '/admin/resources/{slug}/policy/exchange/budgets',
+        summary: 'Remove the budget of a client, or the one for every other client.',
+        query: resource.RemoveBudget,
+        returns: resource.ExchangeBudgets,
+        audit: 'resource.policy.exchange.budget.removed',
+      },
       listRuntimeClients: {
         method: 'GET',
         path: '/admin/resources/{slug}/policy/runtime/client-ids',

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { Id, plainText } from './fields.ts';
+import { Id, plainText, Timestamp } from './fields.ts';
 
 const Resources = z.array(plainText(2048).min(1)).max(10);
 const scope = (what: string) => plainText(4096).optional().describe(`${what}, separated by spaces.`);
@@ -49,6 +49,22 @@ export const ExchangeExplanation = z
         }),
       )
       .optional(),
+    budgets: z
+      .array(
+        z.object({
+          target: z.string(),
+          client_id: z.string().describe('Who asks, or who acts.'),
+          uses: z.int().optional().describe('Exchanges since the user last consented.'),
+          max_uses: z.int().optional(),
+          remaining: z.int().optional(),
+          since: Timestamp.optional().describe('When the user last consented.'),
+          ends_at: Timestamp.optional().describe('When the user is asked again, however little was used.'),
+          depth: z.int().describe('Length of the chain of the new token.'),
+          max_depth: z.int().optional(),
+        }),
+      )
+      .optional()
+      .describe('Budgets it has to keep within; absent where there is none.'),
     gates: z
       .array(
         z.object({

@@ -66,12 +66,41 @@ const unique = <T extends z.ZodString>(item: T) =>
     .max(1000)
     .transform((items) => [...new Set(items)]);
 
+const limit = (most: number) => z.int().min(1).max(most).optional();
+
+/** What may be done by token exchange before the user is asked again. */
+export const ExchangeBudget = z
+  .strictObject({
+    client_id: ClientId.optional().describe('Who asks or acts. Absent: every client without an entry of its own.'),
+    max_uses: limit(1_000_000).describe('Exchanges since the user last consented.'),
+    max_lifetime: limit(315_360_000).describe('Seconds since the user last consented; no token lives longer.'),
+    max_depth: limit(32).describe('Length of the chain of a new token, in exchanges or actors.'),
+  })
+  .refine(
+    ({ max_uses, max_lifetime, max_depth }) => (max_uses ?? max_lifetime ?? max_depth) !== undefined,
+    'must limit something: max_uses, max_lifetime or max_depth',
+  )
+  .meta({ id: 'ExchangeBudget' });
+
+const Budgets = z
+  .array(ExchangeBudget)
+  .max(1000)
+  .refine(
+    (budgets) => new Set(budgets.map(({ client_id }) => client_id)).size === budgets.length,
+    'must not repeat a client',
+  );
+
 export const ResourcePolicy = z
   .strictObject({
     exchange: z
-      .strictObject({ allowed_client_ids: unique(ClientId).default([]) })
+      .strictObject({
+        allowed_client_ids: unique(ClientId)
+          .default([])
+          .describe('Clients that may exchange a token of another client for this resource.'),
+        budgets: Budgets.optional().describe('What each may do before the user is asked again.'),
+      })
       .prefault({})
-      .describe('Clients that may exchange a token of another client for this resource.'),
+      .describe('Who may exchange tokens for this resource, and how far.'),
     runtime: z
       .strictObject({ client_ids: unique(ClientId).default([]) })
       .prefault({})
@@ -145,6 +174,7 @@ export const ListResources = z
   );
 
 export const ExchangeClients = z.object({ allowed_client_ids: z.array(z.string()) }).meta({ id: 'ExchangeClients' });
+export const ExchangeBudgets = z.object({ budgets: z.array(ExchangeBudget) }).meta({ id: 'ExchangeBudgets' });
 export const RuntimeClients = z.object({ client_ids: z.array(z.string()) }).meta({ id: 'RuntimeClients' });
 export const ReturnUrls = z.object({ allowed_return_urls: z.array(z.string()) }).meta({ id: 'ReturnUrls' });
 
@@ -160,7 +190,9 @@ export const ResourceView = z
       z.object({ name: z.string(), description: z.string(), upstream: z.string(), default: z.boolean() }),
     ),
     policy: z.object({
-      exchange: ExchangeClients,
+      exchange: ExchangeClients.extend({
+        budgets: z.array(ExchangeBudget).optional().describe('Absent: none.'),
+      }).meta({ id: 'ExchangePolicy' }),
       runtime: RuntimeClients,
       connect: ReturnUrls.optional().describe('Absent for mint.'),
     }),
@@ -190,4 +222,7 @@ export const ResourceEnd = z
 
 export const PolicyClient = z.strictObject({ client_id: ClientId }).meta({ id: 'PolicyClient' });
 export const PolicyReturnUrl = z.strictObject({ url: ReturnUrl }).meta({ id: 'PolicyReturnUrl' });
+export const RemoveBudget = z.strictObject({
+  client_id: ClientId.optional().describe('Absent: the one for every client without an entry of its own.'),
+});
 export const RemoveReturnUrl = z.strictObject({ url: plainText(2000) });

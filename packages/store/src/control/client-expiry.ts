@@ -13,7 +13,8 @@ const nobodysBusiness = `registration_source = 'dcr' and status = 'active'
   and not (ceiling <> '{}' and grant_types && $3::text[])
   and not exists (select 1 from resources r
                    where r.policy->'runtime'->'client_ids' ? c.client_id
-                      or r.policy->'exchange'->'allowed_client_ids' ? c.client_id)`;
+                      or r.policy->'exchange'->'allowed_client_ids' ? c.client_id
+                      or r.policy->'exchange'->'budgets' @> jsonb_build_array(jsonb_build_object('client_id', c.client_id)))`;
 
 /** Nobody ever consented to it, and it never got a token. */
 const neverUsed = `first_user_id is null and last_used_at is null

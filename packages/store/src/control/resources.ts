@@ -4,8 +4,18 @@ import { readPage } from '../listing.ts';
 import { isUuid } from '../uuid.ts';
 
 export type ResourceScope = { name: string; description: string; upstream: string; default: boolean };
+/** What one client may do at a resource by token exchange in the place of a user; without `client_id`, every other client. */
+export type ExchangeBudget = {
+  client_id?: string | undefined;
+  /** Exchanges since the user last consented. */
+  max_uses?: number | undefined;
+  /** Seconds since then. */
+  max_lifetime?: number | undefined;
+  /** Exchanges, or actors, one after another. */
+  max_depth?: number | undefined;
+};
 export type ResourcePolicy = {
-  exchange: { allowed_client_ids: string[] };
+  exchange: { allowed_client_ids: string[]; budgets?: ExchangeBudget[] | undefined };
   runtime: { client_ids: string[] };
   connect: { allowed_return_urls: string[] };
 };
@@ -190,7 +200,10 @@ const toResource = (row: Row): Resource => ({
 type PartialPolicy = { [K in keyof ResourcePolicy]?: Partial<ResourcePolicy[K]> };
 
 const toPolicy = (policy: PartialPolicy): ResourcePolicy => ({
-  exchange: { allowed_client_ids: policy.exchange?.allowed_client_ids ?? [] },
+  exchange: {
+    allowed_client_ids: policy.exchange?.allowed_client_ids ?? [],
+    ...(policy.exchange?.budgets?.length ? { budgets: policy.exchange.budgets } : {}),
+  },
   runtime: { client_ids: policy.runtime?.client_ids ?? [] },
   connect: { allowed_return_urls: policy.connect?.allowed_return_urls ?? [] },
 });

@@ -1,5 +1,6 @@
 import { purgeTargetNames } from '@authserver/telemetry';
 import { auditMonths } from './audit-events.ts';
+import { delegationUses } from './delegation-uses.ts';
 import { families } from './families.ts';
 import { issuanceMonths, machineTokens } from './issuances.ts';
 import { revocationMarkers } from './revocation-markers.ts';
@@ -13,6 +14,7 @@ export const purgeTargets = (settings: PurgeSettings): PurgeTarget[] => {
     'assertion-jti': [shortLived.clientAssertions, shortLived.idJags],
     'audit-events': [auditMonths(settings.retention.audit_events)],
     'connect-pending-states': [shortLived.connectPendingStates],
+    'delegation-uses': [delegationUses],
     'dpop-nonces': [shortLived.dpopProofs],
     families: families(settings.retention.families),
     issuances: [issuanceMonths(settings.retention.issuances)],

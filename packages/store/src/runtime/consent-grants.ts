@@ -1,3 +1,4 @@
+import { columnsOf, integer, uuid } from '../columns.ts';
 import type { ClientStatus, RegistrationSource } from '../control/clients.ts';
 import { type Page, type Paged, type Queryable, type Row, uuidOrFirst } from '../db.ts';
 import { readPage } from '../listing.ts';
@@ -17,10 +18,12 @@ export type ConsentGrant = {
   redirectHosts: readonly string[];
   /** Moves on when the grant is revoked. */
   epoch: number;
+  /** A budget that rests on it is used up: the user is to be asked again, whatever is held (decision 0033). */
+  asksAgain: boolean;
 };
 
 export const consentColumns =
-  'id, user_id, client_id, resource_id, scopes, created_at, updated_at, revoked_at, redirect_hosts, epoch';
+  'id, user_id, client_id, resource_id, scopes, created_at, updated_at, revoked_at, redirect_hosts, epoch, asks_again';
 
 /** What is `held` was given to the client as it is now: not taken back, and not from before it became another. */
 const stillTheirs = (identitySince: string): string =>
@@ -56,7 +59,7 @@ export const consentGrants = (db: Queryable) => ({
   /**
    * Stores a decision: of the scopes that were `asked`, exactly those `allowed` are held from now on. Scopes held from
    * before and not asked about stay, unless the grant had been revoked or the client has become another since. The client
-   * is marked as used, and by whom first.
+   * is marked as used, and by whom first. Budgets that rest on it begin anew.
    *
    * The answer is remembered for the hosts the person has seen beside all that is held: else one small permission at
    * another address would bring it everything that was allowed for the first, or the other way round.
@@ -80,8 +83,9 @@ export const consentGrants = (db: Queryable) => ({
          update clients set first_user_id = coalesce(first_user_id, $2), last_used_at = $7
           where client_id = $3 and (first_user_id is null or last_used_at is null
                                     or last_used_at < $7::timestamptz - interval '1 hour'))
-       insert into consent_grants as held (id, user_id, client_id, resource_id, scopes, redirect_hosts, created_at, updated_at)
-       values ($1, $2, $3, $4, $6, array_remove(array[$8::text], null), $7, $7)
+       insert into consent_grants as held (id, user_id, client_id, resource_id, scopes, redirect_hosts, created_at, updated_at,
+                                           allowed_at)
+       values ($1, $2, $3, $4, $6, array_remove(array[$8::text], null), $7, $7, $7)
        on conflict (user_id, client_id, resource_id) do update
           set scopes = $6 || case when ${stillTheirs('$9')}
                      then array(select s from unnest(held.scopes) as s where s <> all($5) and s <> all($6)) else '{}' end,
@@ -90,7 +94,7 @@ export const consentGrants = (db: Queryable) => ({
                 || case when not ${stillTheirs('$9')} or $8 = any(held.redirect_hosts) or held.scopes <@ ($5 || $6)
                      then array[$8] else '{}' end, null),
               created_at = case when held.revoked_at is null then held.created_at else $7 end,
-              updated_at = $7, revoked_at = null
+              updated_at = $7, revoked_at = null, allowed_times = held.allowed_times + 1, allowed_at = $7, asks_again = false
        returning ${consentColumns}`,
       [
         grant.id,
@@ -109,7 +113,7 @@ export const consentGrants = (db: Queryable) => ({
 
   /**
    * Where nothing of what was asked for was allowed: it is no longer held, if it was, and nothing is that another client
-   * was given. The grant itself stays.
+   * was given. The grant itself stays, and so does what is used up of it.
    */
   async narrow(refusal: {
     userId: string;
@@ -124,7 +128,7 @@ export const consentGrants = (db: Queryable) => ({
       `update consent_grants held
           set scopes = case when ${stillTheirs('$6')}
                          then array(select s from unnest(scopes) as s where s <> all($4::text[])) else '{}' end,
-              updated_at = $5
+              updated_at = $5, allowed_at = coalesce(allowed_at, updated_at)
         where user_id = $1 and client_id = $2 and resource_id is not distinct from $3 and revoked_at is null`,
       [
         refusal.userId,
@@ -134,6 +138,22 @@ export const consentGrants = (db: Queryable) => ({
         refusal.now,
         refusal.identitySince ?? null,
       ],
+    );
+  },
+
+  /** A budget under these is used up: the next authorization request asks the user, unless they were asked since. */
+  async askAgain(spent: readonly { id: string; round: number }[]): Promise<void> {
+    await db.query(
+      'consent_ask_again',
+      `update consent_grants set asks_again = true where ctid = any(array(
+         select g.place from unnest($1::uuid[], $2::integer[]) as t(id, round) cross join lateral (
+           select ctid as place from consent_grants
+            where id = t.id and allowed_times = t.round and not asks_again limit 1 for no key update) as g))`,
+      columnsOf(
+        spent.toSorted((left, right) => (left.id < right.id ? -1 : 1)),
+        uuid(({ id }) => id),
+        integer(({ round }) => round),
+      ),
     );
   },
 
@@ -312,6 +332,7 @@ export const toConsentGrant = (row: Row): ConsentGrant => ({
   revokedAt: (row.revoked_at as Date | null) ?? undefined,
   redirectHosts: row.redirect_hosts as string[],
   epoch: row.epoch as number,
+  asksAgain: row.asks_again as boolean,
 });
 
 const toHeldConsent = (row: Row): HeldConsent => ({

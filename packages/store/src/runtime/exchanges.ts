@@ -1,7 +1,9 @@
 import { columnsOf, integer, jsonb, text, timestamptz, uuid } from '../columns.ts';
 import type { Queryable, Row } from '../db.ts';
+import { CheckFailed } from '../errors.ts';
 import { inOrder } from '../gather.ts';
 import { isUuid } from '../uuid.ts';
+import { type BudgetUse, countAlone, countMany, useColumns } from './delegation-uses.ts';
 import type { Issuance } from './issuances.ts';
 import { furtherTargetsColumn } from './targets.ts';
 
@@ -36,22 +38,34 @@ export type Exchange = {
   consents: readonly { id: string; epoch: number; scopes: readonly string[] }[];
   /** It is one of that many live children of the subject token at most; 0: of any number. */
   mostChildren: number;
+  /** What it takes of budgets. */
+  uses: readonly BudgetUse[];
 };
 
 export const exchanges = (db: Queryable) => ({
   find: async (question: ExchangeQuestion): Promise<ExchangeFound | undefined> =>
     (await findExchanges(db, [question]))[0],
 
-  /** False when something it rests on has ended, the user allows less, or the subject token has children enough. Waits for whoever is just ending a consent. */
+  /**
+   * False when something it rests on has ended, the user allows less, the subject token has children enough, or a budget is
+   * used up. Waits for whoever is just ending a consent, or counting.
+   */
   async insert(exchange: Exchange): Promise<boolean> {
-    const { consents } = exchange;
-    const { rowCount } = await db.query('exchange_insert', insertOne, [
+    const { consents, uses } = exchange;
+    const values = [
       ...exchangeColumns([exchange]),
       consents.map(({ id }) => id),
       consents.map(({ epoch }) => epoch),
       consents.map(({ scopes }) => scopes.join(' ')),
-    ]);
-    return rowCount === 1;
+    ];
+    if (uses.length === 0) return (await db.query('exchange_insert', insertOne, values)).rowCount === 1;
+    try {
+      const { rowCount } = await db.query('exchange_insert_counted', insertCounted, [...values, ...useColumns(uses)]);
+      return rowCount === 1;
+    } catch (error) {
+      if (error instanceof CheckFailed) return false; // one too many
+      throw error;
+    }
   },
 });
 
@@ -165,7 +179,7 @@ const inserted = (source: string): string => `
  * All consents are locked for sharing, in the order of their ids as everybody does: who ends one later finds this token. Only
  * then the children of the subject token are counted, by one statement after the other.
  */
-const insertOne = `
+const roomy = (condition = 'true'): string => `
   with ${asked}, consents as (
     select g.id
       from unnest($21::uuid[], $22::integer[], $23::text[]) as t(id, epoch, scope)
@@ -174,34 +188,59 @@ const insertOne = `
      order by g.id for share of g
   ), standing as materialized (
     select a.*, parent.issued_at as parent_issued_at ${standing()} and (select count(*) from consents) = cardinality($21::uuid[])
-  ), roomy as (
+       and ${condition}
+  ), roomy as materialized (
     select * from standing
      where most_children = 0 or live_children_alone(parent_id, parent_issued_at, most_children) < most_children
+  )`;
+
+const insertOne = `${roomy()} ${inserted('roomy')}`;
+
+/** The same, and it counts as a use of each budget: all of it or nothing (decision 0033). */
+const insertCounted = `${roomy(`not exists (
+         select 1 from unnest($24::uuid[]) as t(id)
+          where (select g.revoked_at is null from consent_grants g where g.id = t.id) is not true)`)},
+  counted as (${countAlone(24, 'roomy')}
   ) ${inserted('roomy')}`;
 
+/** `crowded`: the subject token has children enough. `spent`: a budget is used up. */
+type Outcome = 'written' | 'crowded' | 'spent' | undefined;
+
 /**
- * Many at once, each resting on one consent or none; says which were written, and of which the subject token has children
- * enough. It waits for no row: where somebody is just ending a consent, that token is passed over and written alone. For another statement with a child of the same token it does
- * wait: those count one after the other, so that no two take the last place.
+ * Many at once, each resting on one consent or none; says what became of each. It waits for no row: where somebody is just
+ * ending a consent, that token is passed over and written alone. For another statement with a child of the same token it
+ * does wait: those count one after the other, so that no two take the last place.
  */
-export const insertExchanges = async (
-  db: Queryable,
-  exchanges: readonly Exchange[],
-): Promise<('written' | 'crowded' | undefined)[]> => {
-  const { rows } = await db.query('exchange_insert_many', insertMany, [
-    ...exchangeColumns(exchanges),
-    ...columnsOf(
-      exchanges,
-      uuid(({ consents }) => consents[0]?.id),
-      integer(({ consents }) => consents[0]?.epoch),
-      text(({ consents }) => consents[0]?.scopes.join(' ')),
-    ),
+export const insertExchanges = async (db: Queryable, exchanges: readonly Exchange[]): Promise<Outcome[]> => {
+  const { rows } = await db.query('exchange_insert_many', insertMany, manyColumns(exchanges));
+  return outcomesOf(exchanges, rows);
+};
+
+/** The same for tokens that each count under one budget, for whose row it waits as well (decision 0033). */
+export const insertCountedExchanges = async (db: Queryable, exchanges: readonly Exchange[]): Promise<Outcome[]> => {
+  const { rows } = await db.query('exchange_insert_counted_many', insertCountedMany, [
+    ...manyColumns(exchanges),
+    ...useColumns(exchanges.map(({ uses }) => uses[0])),
   ]);
-  const outcomes = new Map(rows.map(({ id, crowded }) => [id, crowded ? 'crowded' : 'written'] as const));
+  return outcomesOf(exchanges, rows);
+};
+
+const manyColumns = (exchanges: readonly Exchange[]): Buffer[] => [
+  ...exchangeColumns(exchanges),
+  ...columnsOf(
+    exchanges,
+    uuid(({ consents }) => consents[0]?.id),
+    integer(({ consents }) => consents[0]?.epoch),
+    text(({ consents }) => consents[0]?.scopes.join(' ')),
+  ),
+];
+
+const outcomesOf = (exchanges: readonly Exchange[], rows: readonly Row[]): Outcome[] => {
+  const outcomes = new Map(rows.map(({ id, outcome }) => [id, outcome as Outcome]));
   return exchanges.map(({ issuance }) => outcomes.get(issuance.id));
 };
 
-const insertMany = `
+const heldOfMany = `
   with ${asked}, consented as (
     select * from unnest($1::uuid[], $21::uuid[], $22::integer[], $23::text[]) as t(id, consent_id, epoch, consented)
   ), standing as materialized (
@@ -222,5 +261,10 @@ const insertMany = `
       select g.revoked_at is null and g.epoch = s.epoch and g.scopes @> string_to_array(s.consented, ' ') as stands
         from consent_grants g where g.id = s.consent_id limit 1 for share of g skip locked) as g
      where not s.crowded and g.stands
-  ), written as (${inserted('held')} returning id)
-  select id, false as crowded from written union all select id, true from placed where crowded`;
+  )`;
+const written = "select id, 'written' as outcome from written union all select id, 'crowded' from placed where crowded";
+
+const insertMany = `${heldOfMany}, written as (${inserted('held')} returning id) ${written}`;
+
+const insertCountedMany = `${heldOfMany},${countMany(24, 'held')}, written as (${inserted('admitted')} returning id) ${written}
+   union all select id, 'spent' from used where id not in (select id from admitted)`;

@@ -1,14 +1,27 @@
 import type { ExchangeExplanation } from '@authserver/admin-api';
 import type { Config } from '@authserver/config';
-import { decide, type ExchangeDecision, type ExchangedToken, type ExchangeFacts } from '@authserver/exchange';
+import {
+  type Budgeted,
+  countedResources,
+  decide,
+  type ExchangeDecision,
+  type ExchangedToken,
+  type ExchangeFacts,
+  spendersOf,
+} from '@authserver/exchange';
 import { formatScope, parseScope, resourceKey } from '@authserver/oauth';
-import type { Client, ExchangeFound, Repositories, Resource, StoredIssuance } from '@authserver/store';
+import type { BudgetQuestion, Client, ExchangeFound, Repositories, Resource, StoredIssuance } from '@authserver/store';
 import type { z } from 'zod';
 import { requireClient } from './clients.ts';
 import type { HandlersOf } from './handler.ts';
 import { notFound } from './refusals.ts';
 
-type Subject = { token: ExchangedToken; found: ExchangeFound | undefined };
+type Subject = {
+  token: ExchangedToken;
+  found: ExchangeFound | undefined;
+  /** Where to look for consents that budgets are counted under. */
+  basis: Pick<BudgetQuestion, 'subjectId' | 'described'>;
+};
 
 /**
  * Gathers from the database what the token endpoint has in memory, in tokens and in the database, and asks the same function
@@ -21,23 +34,32 @@ export const exchangeHandlers = ({ config }: { config: Config }): HandlersOf<'ex
     const find = finder(all);
     const targets = body.resource.map((name) => ({ name, resource: find(name) }));
     const resourceIds = targets.flatMap(({ resource }) => resource?.id ?? []);
-    const { token, found } =
+    const { token, found, basis } =
       body.subject_jti === undefined
         ? await described(store, body, resourceIds, find, config.server.issuer)
         : await issued(store, body.subject_jti, resourceIds, config.token_exchange.max_children, now);
     const actor =
       body.actor_client_id === undefined ? undefined : ofClient(await requireClient(store, body.actor_client_id));
     const links = new Map((await store.frontingLinks.all()).map((link) => [`${link.sourceId} ${link.targetId}`, link]));
+    const resources = {
+      find,
+      byId: (id: string) => all.find((one) => one.id === id),
+      scopes: [...new Set(all.flatMap(({ scopes }) => scopes.map(({ name }) => name)))],
+    };
+    const known = { client, actor, targets, resources };
+    const budgeted = countedResources({ ...known, subject: token }).map(({ id }) => id);
     const facts: ExchangeFacts = {
-      client,
+      ...known,
       subject: { ...token, userId: found?.userId, exchanges: found?.exchanges ?? 0, children: found?.children ?? 0 },
-      actor,
       provenKey: 'unknown',
-      targets,
       asked: parseScope(body.scope),
-      resources: { find, scopes: [...new Set(all.flatMap(({ scopes }) => scopes.map(({ name }) => name)))] },
       linkBetween: (source, target) => links.get(`${source.id} ${target.id}`),
       consents: found?.consents ?? [],
+      budgetConsents:
+        budgeted.length === 0
+          ? []
+          : await store.delegationUses.find({ ...basis, clientIds: spendersOf(known), resourceIds: budgeted }),
+      now,
       settings: {
         allowSelfExchange: config.token_exchange.allow_self_exchange,
         maxChainDepth: config.token_exchange.max_chain_depth,
@@ -69,7 +91,11 @@ const issued = async (
   const row = await store.issuances.find(jti);
   if (!row) throw notFound('issuance');
   const found = await store.exchanges.find({ subjectId: row.id, actorId: undefined, resourceIds, mostChildren });
-  return { token: ofRow(row, found?.subjectLive === true && row.expiresAt > now), found };
+  return {
+    token: ofRow(row, found?.subjectLive === true && row.expiresAt > now),
+    found,
+    basis: { subjectId: row.id },
+  };
 };
 
 const ofRow = (row: StoredIssuance, live: boolean): ExchangedToken => ({
@@ -107,7 +133,10 @@ const described = async (
   const scopes = parseScope(body.subject_scope) ?? [
     ...new Set(resources.flatMap((resource) => resource.scopes.map(({ name }) => name))),
   ];
-  const consents = user ? await store.consentGrants.listActive(user.id, holder.clientId, resourceIds) : [];
+  const heldAt = async (ids: readonly (string | undefined)[]) =>
+    user ? store.consentGrants.listActive(user.id, holder.clientId, ids) : [];
+  const consents = await heldAt(resourceIds);
+  const origins = await heldAt(resources.length === 0 ? [undefined] : resources.map(({ id }) => id));
   const live = holder.status === 'active' && (user === undefined || user.status === 'active');
   return {
     token: {
@@ -133,6 +162,7 @@ const described = async (
         scopes: allowed,
       })),
     },
+    basis: { described: { origins: origins.map(({ id }) => id), atTargets: consents.map(({ id }) => id) } },
   };
 };
 
@@ -149,21 +179,41 @@ const ofClient = (client: Client): ExchangedToken => ({
 });
 
 const toView = (decision: ExchangeDecision, issuer: string): z.output<typeof ExchangeExplanation> => {
-  const { gates, refusal } = decision;
+  const { gates, refusal, budgets } = decision;
   const asked = gates.map(({ gate, target, outcome, detail }) => ({
     gate,
     ...(target === undefined ? {} : { target }),
     outcome,
     detail,
   }));
+  const limits = budgets.length === 0 ? {} : { budgets: budgets.map((one) => toBudgetView(one, decision.depth)) };
   if (refusal)
-    return { allowed: false, error: refusal.error, cause: refusal.cause, reason: refusal.reason, gates: asked };
+    return {
+      ...{ allowed: false, error: refusal.error, cause: refusal.cause, reason: refusal.reason },
+      ...limits,
+      gates: asked,
+    };
   return {
     allowed: true,
     scope: formatScope(decision.scopes),
     kind: decision.kind,
     act: decision.act,
     targets: decision.targets.map(({ name, resource, way }) => ({ name, uri: resource?.uri ?? issuer, way })),
+    ...limits,
     gates: asked,
+  };
+};
+
+const toBudgetView = ({ target, clientId, budget, consent, uses, endsAt }: Budgeted, depth: number) => {
+  const { max_uses, max_depth } = budget;
+  const counted = consent && max_uses !== undefined;
+  return {
+    target,
+    client_id: clientId,
+    ...(counted ? { uses, max_uses, remaining: Math.max(0, max_uses - uses) } : {}),
+    ...(consent ? { since: consent.allowedAt.toISOString() } : {}),
+    ...(endsAt ? { ends_at: endsAt.toISOString() } : {}),
+    depth,
+    ...(max_depth === undefined ? {} : { max_depth }),
   };
 };

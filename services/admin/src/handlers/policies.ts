@@ -1,5 +1,6 @@
 import type { Repositories, Resource, ResourcePolicy } from '@authserver/store';
 import type { AuditAction, Metrics } from '@authserver/telemetry';
+import { budgetHandlers } from './budgets.ts';
 import type { Call, HandlersOf } from './handler.ts';
 import { ChangedMeanwhile, invalid } from './refusals.ts';
 import { requireKnownClients, requireResource } from './resources.ts';
@@ -8,7 +9,10 @@ import { requireKnownClients, requireResource } from './resources.ts';
 const lists = {
   exchange: {
     read: ({ exchange }: ResourcePolicy) => exchange.allowed_client_ids,
-    write: (policy: ResourcePolicy, items: string[]) => ({ ...policy, exchange: { allowed_client_ids: items } }),
+    write: (policy: ResourcePolicy, items: string[]) => ({
+      ...policy,
+      exchange: { ...policy.exchange, allowed_client_ids: items },
+    }),
     member: 'client_id',
     added: 'resource.policy.exchange.allowed_client.added',
     removed: 'resource.policy.exchange.allowed_client.removed',
@@ -58,6 +62,8 @@ export const policyHandlers = ({ metrics }: { metrics: Metrics }): HandlersOf<'p
     const counted = { ...call, record: counting(call, metrics, 'remove') };
     return { allowed_client_ids: await remove(params.slug, 'exchange', params.client_id, counted) };
   },
+
+  ...budgetHandlers,
 
   listRuntimeClients: async ({ params, ...call }) => ({ client_ids: await read(params.slug, 'runtime', call) }),
   addRuntimeClient: async ({ params, body, ...call }) => ({

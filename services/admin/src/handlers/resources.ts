@@ -139,6 +139,7 @@ export const requireKnownClients = async (
 export const listedClients = (policy: ResourcePolicy): string[] => [
   ...policy.exchange.allowed_client_ids,
   ...policy.runtime.client_ids,
+  ...(policy.exchange.budgets ?? []).flatMap(({ client_id }) => client_id ?? []),
 ];
 
 /** Clients deleted since they were listed do not stand in the way of another change. */

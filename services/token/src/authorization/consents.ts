@@ -42,7 +42,8 @@ export const consentQuestion = (asked: Pick<ConsentRequest, 'client' | 'resource
  * Not when the client wants the user asked, nor when anybody on the device could pose as the client: a public client at a
  * loopback or private-use address proves nothing about itself (OAuth 2.1 §7.3.1). And not when the answer goes to a host
  * the user has not seen on the consent page: one address of a client may fall into other hands than the rest. Nor when
- * the client has since become another: its name, addresses or keys are what the user agreed to.
+ * the client has since become another: its name, addresses or keys are what the user agreed to. Nor when what may be done by
+ * token exchange in one consent is used up: only the person can say that it goes on.
  */
 export const rememberedTargets = (
   authorization: AuthorizationRequest,
@@ -56,6 +57,7 @@ export const rememberedTargets = (
     const consent = held.find(({ resourceId }) => resourceId === place.resource?.id);
     const covers =
       consent?.redirectHosts.includes(redirectHost(redirectUri)) &&
+      !consent.asksAgain &&
       isToSameClient(consent, client) &&
       consentScopes(authorization, place.scopes).every((scope) => consent.scopes.includes(scope));
     if (!consent || !covers) return undefined;

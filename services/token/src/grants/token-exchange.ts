@@ -1,13 +1,18 @@
 import type { Config } from '@authserver/config';
 import {
+  countedResources,
   decide,
   type ExchangeDecision,
   type ExchangedToken,
   type ExchangeFacts,
+  isOver,
+  isUsedUp,
   missingConsent,
+  spendersOf,
 } from '@authserver/exchange';
 import {
   accessTokenType,
+  includesAll,
   invalidClient,
   invalidRequest,
   isAccessTokenType,
@@ -27,7 +32,7 @@ import type { OwnClaims, OwnTokenVerifier } from '../tokens/verify.ts';
 import { defineGrant } from './grant.ts';
 
 export type TokenExchangeDeps = {
-  store: Pick<Store, 'exchanges'>;
+  store: Pick<Store, 'exchanges' | 'delegationUses' | 'consentGrants'>;
   lookups: Lookups;
   verify: OwnTokenVerifier;
   repeats: AuditRepeats;
@@ -44,7 +49,8 @@ const TokenType = z.string().optional();
  * tokens from their signatures, resources and links from memory, what may not be late in one read.
  *
  * The write demands once more that the tokens and consents stand, and the new token is a child of the old: whatever ends
- * that one, or anything above it, ends it as well.
+ * that one, or anything above it, ends it as well. Where a target has a budget, one more read says what is used of it, and the
+ * write counts.
  */
 export const tokenExchange = (deps: TokenExchangeDeps) => {
   const { store, lookups, verify, repeats, metrics, config } = deps;
@@ -80,25 +86,43 @@ export const tokenExchange = (deps: TokenExchangeDeps) => {
         mostChildren: config.token_exchange.max_children,
       };
       const asked = parseScope(params.scope);
+      const known = {
+        client,
+        actor: actor && toToken(actor),
+        targets,
+        resources,
+        subject: toToken(subject),
+      };
+      const budgeted = countedResources(known);
+      const spenders = spendersOf(known);
+      const findBudgets = async () =>
+        budgeted.length === 0
+          ? []
+          : store.delegationUses.find({
+              subjectId: subject.jti,
+              clientIds: spenders,
+              resourceIds: budgeted.map(({ id }) => id),
+            });
 
       /** What is true at this moment, and what follows from it. */
       const look = async (): Promise<ExchangeDecision & { facts: ExchangeFacts }> => {
-        const found = await store.exchanges.find(question);
+        const [found, budgetConsents] = await Promise.all([store.exchanges.find(question), findBudgets()]);
         const facts: ExchangeFacts = {
-          client,
+          ...known,
           subject: {
-            ...toToken(subject, found?.subjectLive === true),
+            ...known.subject,
+            live: found?.subjectLive === true,
             userId: found?.userId,
             exchanges: found?.exchanges ?? 0,
             children: found?.children ?? 0,
           },
-          actor: actor && toToken(actor, found?.actorLive === true),
+          actor: known.actor && { ...known.actor, live: found?.actorLive === true },
           provenKey: proof?.jkt,
-          targets,
           asked,
-          resources,
           linkBetween: (source, target) => links.between(source.id, target.id),
           consents: found?.consents ?? [],
+          budgetConsents,
+          now,
           settings: {
             allowSelfExchange: config.token_exchange.allow_self_exchange,
             maxChainDepth: config.token_exchange.max_chain_depth,
@@ -109,8 +133,10 @@ export const tokenExchange = (deps: TokenExchangeDeps) => {
         return { ...decide(facts), facts };
       };
       /** @throws {OAuthError} what the first gate that denies has to say */
-      const requireAllowed = async ({ refusal, facts }: Awaited<ReturnType<typeof look>>): Promise<void> => {
+      const requireAllowed = async ({ refusal, budgets, facts }: Awaited<ReturnType<typeof look>>): Promise<void> => {
         if (!refusal) return;
+        if (refusal.cause === 'budget_spent' || refusal.cause === 'budget_expired')
+          await askAgain(budgets.filter((one) => isUsedUp(one) || isOver(one, now)));
         await noteRefusal(client, subject, refusal.reason, now);
         const { error, description, reason, cause } = refusal;
         if (cause === undefined) throw new OAuthError(error, description, reason);
@@ -123,7 +149,8 @@ export const tokenExchange = (deps: TokenExchangeDeps) => {
       await requireAllowed(decision);
       const [first, ...further] = decision.targets;
       const { issuer } = config.server;
-      const ends = Math.min(subject.exp, actor?.exp ?? subject.exp);
+      const budgetEnds = decision.budgets.flatMap(({ endsAt }) => (endsAt ? numericDate(endsAt) : []));
+      const ends = Math.min(subject.exp, actor?.exp ?? subject.exp, ...budgetEnds);
       return {
         grantType,
         client,
@@ -150,8 +177,11 @@ export const tokenExchange = (deps: TokenExchangeDeps) => {
           const consents = decision.targets.flatMap(({ consent, scopes }) =>
             consent ? [{ id: consent.id, epoch: consent.epoch, scopes }] : [],
           );
+          const uses = decision.budgets.flatMap(({ consent, clientId, resourceId, budget: { max_uses: maxUses } }) =>
+            consent && maxUses !== undefined ? [{ consentId: consent.id, clientId, resourceId, maxUses }] : [],
+          );
           const { mostChildren } = question;
-          const written = await store.exchanges.insert({ issuance, actorId: actor?.jti, consents, mostChildren });
+          const written = await store.exchanges.insert({ issuance, actorId: actor?.jti, consents, mostChildren, uses });
           if (!written) {
             await requireAllowed(await look());
             await lookups.newerClient(client);
@@ -170,13 +200,21 @@ export const tokenExchange = (deps: TokenExchangeDeps) => {
    * told of a consent, so this says nothing to a stranger.
    */
   async function urlToConsent(facts: ExchangeFacts): Promise<string | undefined> {
-    const { userId, clientId } = facts.subject;
-    const asked = await lookups.client(clientId);
-    const missing = asked?.status === 'active' ? missingConsent(facts, asked.ceiling) : undefined;
+    const { userId } = facts.subject;
+    const missing = missingConsent(facts);
     if (!missing || userId === undefined) return undefined;
+    const { clientId, scopes } = missing;
+    const asked = await lookups.client(clientId);
+    if (asked?.status !== 'active' || (asked.ceiling.length > 0 && !includesAll(asked.ceiling, scopes)))
+      return undefined;
     const resourceIds = missing.resources.map(({ id }) => id);
-    const actingClientId = facts.client.clientId;
-    return deps.consentTickets.urlFor({ userId, clientId, actingClientId, resourceIds, scopes: missing.scopes });
+    return deps.consentTickets.urlFor({ userId, clientId, actingClientId: facts.client.clientId, resourceIds, scopes });
+  }
+
+  /** From now on an authorization request under these consents shows the page, although they cover what it asks for. */
+  async function askAgain(spent: ExchangeDecision['budgets']): Promise<void> {
+    const consents = spent.flatMap(({ consent }) => (consent && !consent.asksAgain ? consent : []));
+    if (consents.length > 0) await store.consentGrants.askAgain(consents);
   }
 
   /** A good token in hands that may not exchange it is worth a trace; the same again is counted. */
@@ -210,7 +248,8 @@ const requireTypes = (params: {
     throw unsupported('The requested_token_type');
 };
 
-const toToken = (claims: OwnClaims, live: boolean): ExchangedToken => ({
+/** As its claims say; whether it is live is another question. */
+const toToken = (claims: OwnClaims): ExchangedToken => ({
   clientId: claims.client_id,
   subject: claims.sub,
   agent: claims.agent_id !== undefined,
@@ -218,5 +257,5 @@ const toToken = (claims: OwnClaims, live: boolean): ExchangedToken => ({
   audiences: claims.aud,
   act: claims.act,
   jkt: claims.cnf?.jkt,
-  live,
+  live: false,
 });

@@ -21,6 +21,9 @@ export const resourceKind = ({ handlers: { resource } }: { handlers: Pick<Handle
       return [
         ...(provider ? [{ member: 'broker_provider_slug', kind: 'provider' as const, key: String(provider) }] : []),
         ...(exchange?.allowed_client_ids ?? []).map((key) => client('policy.exchange.allowed_client_ids', key)),
+        ...(exchange?.budgets ?? []).flatMap(({ client_id: key }) =>
+          key === undefined ? [] : client('policy.exchange.budgets', key),
+        ),
         ...(runtime?.client_ids ?? []).map((key) => client('policy.runtime.client_ids', key)),
       ];
     },

@@ -167,7 +167,12 @@ test('a package that is imported is named in package.json', () => {
  * The layers inside the token service: a file may use its own folder and those after it. Types may point back, since an
  * `Authorization` is named by the grants and read by the issuer.
  */
-const layers = [['routes'], ['grants', 'authorization'], ['clients', 'tokens', 'dpop', 'xaa', 'broker'], ['views']];
+const layers = [
+  ['routes'],
+  ['grants', 'authorization'],
+  ['clients', 'tokens', 'dpop', 'xaa', 'broker', 'oidc'],
+  ['views'],
+];
 const layerOf = (path: string): number => {
   const folder = /^services\/token\/src\/([^/]+)\//.exec(path)?.[1];
   return layers.findIndex((layer) => folder !== undefined && layer.includes(folder));

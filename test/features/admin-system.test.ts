@@ -80,7 +80,7 @@ test('Redis is asked where it is configured: here it answers, there it does not'
   assert.doesNotMatch(JSON.stringify(await lost.admin.system.config()), /hidden-word/);
 });
 
-test('config names what is here, member by member, and what this release has not is off', async () => {
+test('config names what is here, member by member', async () => {
   const shown = await admin.system.config();
   const { config } = server;
   assert.deepEqual(Object.keys(shown).sort(), [
@@ -102,7 +102,8 @@ test('config names what is here, member by member, and what this release has not
     max_children: 500,
     token_expiry: 3600,
   });
-  assert.deepEqual(shown.oidc, { enabled: false });
+  const scopes = ['openid', 'email', 'profile'];
+  assert.deepEqual(shown.oidc, { enabled: false, issuer: '', client_id: '', scopes, show_local_login: true });
   const { enabled, grant, subject_mode, max_assertion_age } = shown.xaa;
   assert.deepEqual([enabled, grant, subject_mode, max_assertion_age], [true, true, 'auto_map', 300]);
 });

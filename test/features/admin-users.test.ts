@@ -38,6 +38,8 @@ test('a user is made, and can sign in', async () => {
     role: 'admin',
     status: 'active',
     provider: 'local',
+    provider_issuer: null,
+    provider_sub: null,
   });
   assert.ok(await canSignIn('ada@example.com', password));
   assert.ok(!(await canSignIn('ada@example.com', `${password}.`)));

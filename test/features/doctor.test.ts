@@ -5,6 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { after, test } from 'node:test';
 import { startAuthServer } from '../support/auth-server.ts';
 import { failedWith, runCli } from '../support/command-line.ts';
+import { startIdentityProviders } from '../support/identity-provider.ts';
 
 const server = await startAuthServer();
 const issuer = server.issuer;
@@ -250,4 +251,21 @@ test('a database that is away, and Redis too', async () => {
   assert.match(stdout, /PROBLEM {2}database: cannot connect to PostgreSQL at 127\.0\.0\.1:9/);
   assert.match(stdout, /PROBLEM {2}Redis: 127\.0\.0\.1:9: /);
   assert.ok(!stdout.includes('hunter2'));
+});
+
+test('an OpenID provider: one that answers, one that is another, and one that is away', async () => {
+  const provider = (issuer: string) => ({
+    oidc: { enabled: true, issuer, client_id: 'us', client_secret: 'a secret of the provider' },
+  });
+  const lookAt = async (issuer: string) => {
+    const { findings } = await examine('--config', await server.configFile(provider(issuer)));
+    return findings.filter(({ side }) => side === 'OpenID provider').map(({ status, detail }) => `${status} ${detail}`);
+  };
+  const { newIdp } = await startIdentityProviders();
+  const endpoints = { authorization_endpoint: 'https://idp.example/a', token_endpoint: 'https://idp.example/t' };
+  const good = newIdp({ metadata: endpoints }).issuer;
+  assert.deepEqual(await lookAt(good), [`ok ${good} answers, with 2 keys for ID tokens`]);
+  const other = newIdp({ metadata: { ...endpoints, issuer: 'https://evil.example' } }).issuer;
+  assert.match((await lookAt(other)).join(), /^problem .*speaks for another issuer$/);
+  assert.match((await lookAt('http://localhost:1')).join(), /^problem .*(could not be reached|does not go there)/);
 });

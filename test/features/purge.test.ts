@@ -152,6 +152,11 @@ const simple: Record<
     table: `single_use where kind = 'consent_answer'`,
     insert: (over) => server.sql(`insert into single_use values ('consent_answer', $1, $2)`, [hash(), over]),
   },
+  'sessions: answers of the OpenID provider': {
+    target: 'sessions',
+    table: `single_use where kind = 'provider_answer'`,
+    insert: (over) => server.sql(`insert into single_use values ('provider_answer', $1, $2)`, [hash(), over]),
+  },
 };
 for (const [name, { target, table, insert }] of Object.entries(simple))
   test(`${name}: what is over goes, what is not stays`, async () => {

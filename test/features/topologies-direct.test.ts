@@ -3,15 +3,25 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { ClientCredentialsProvider, CrossAppAccessProvider } from '@modelcontextprotocol/client';
+import {
+  auth,
+  ClientCredentialsProvider,
+  CrossAppAccessProvider,
+  type OAuthClientProvider,
+  type OAuthDiscoveryState,
+  type StoredOAuthTokens,
+  UnauthorizedError,
+} from '@modelcontextprotocol/client';
 import { startAuthServer } from '../support/auth-server.ts';
+import { TestBrowser } from '../support/browser.ts';
 import { newClientKey } from '../support/client-assertion.ts';
 import { signIdJag, trade } from '../support/id-jag.ts';
 import { startIdentityProviders } from '../support/identity-provider.ts';
 import { Network, startMcpServer } from '../support/mcp-servers.ts';
-import { followPage } from '../support/page-commands.ts';
+import { followPage, settingsOf } from '../support/page-commands.ts';
+import { follow, startSignInProvider, travel } from '../support/sign-in-provider.ts';
 import { root } from '../support/source-files.ts';
-import { denied, ok, type TestApp } from '../support/test-app.ts';
+import { answerConsent, denied, ok, type TestApp } from '../support/test-app.ts';
 
 const server = await startAuthServer({ admin: true });
 const { issuer } = server;
@@ -19,8 +29,8 @@ const user = await server.user({ email: 'you@example.com' });
 const internet = new Network();
 const serve = (resource: string, scope: string, at = resource) =>
   startMcpServer(internet, issuer, { resource, scope, at });
-const setUp = async <Name extends string>(heading: string, known?: Map<string, string>) =>
-  (await followPage(server, 'docs/topologies.md', heading, known)) as Record<Name, TestApp>;
+const setUp = async <Name extends string>(heading: string, known?: Map<string, string>, at = server) =>
+  (await followPage(at, 'docs/topologies.md', heading, known)) as Record<Name, TestApp>;
 
 test('what the page tells to type is run by one of its two tests', () => {
   const text = (file: string) => readFileSync(join(root, file), 'utf8');
@@ -86,6 +96,50 @@ test('a backend as itself, with the client credentials of the SDK', async () => 
   const { sub, aud, scope } = await internet.call(metrics, provider);
   assert.deepEqual([sub, aud, scope], [clientId, [metrics], 'metrics/read']);
   denied(await backend.clientCredentials({ resource: metrics, scope: 'metrics/write' }), 'invalid_scope');
+});
+
+test('people sign in at an OpenID provider, and the SDK gets from its first request to the tool', async () => {
+  const maps = 'https://maps.example.com/mcp';
+  const secret = 'the secret of this server at the provider';
+  const ann = { sub: 'employee-7', email: 'ann@acme.example', name: 'Ann' };
+  const idp = await startSignInProvider({ id: 'authserver', secret }, [ann]);
+  const known = new Map([['https://sso.example.com', idp.issuer]]);
+  const settings = settingsOf('docs/topologies.md', 'People sign in at an OpenID provider', known);
+  const own = await startAuthServer({ admin: true, settings, secrets: { CONNECTOR_ACME_SECRET: secret } });
+  idp.admit(`${own.issuer}/oidc/callback`);
+  await startMcpServer(internet, own.issuer, { resource: maps, scope: 'maps/read' });
+  const { Atlas: atlas } = await setUp<'Atlas'>('People sign in at an OpenID provider', known, own);
+
+  const kept: { at?: URL; verifier?: string; tokens?: StoredOAuthTokens; discovery?: OAuthDiscoveryState } = {};
+  const redirectUrl = 'https://app.example.com/cb';
+  const provider: OAuthClientProvider = {
+    redirectUrl,
+    clientMetadata: { redirect_uris: [redirectUrl], client_name: 'Atlas' },
+    clientInformation: () => ({ client_id: atlas.clientId, issuer: own.issuer }),
+    tokens: () => kept.tokens,
+    saveTokens: (tokens) => void Object.assign(kept, { tokens }),
+    codeVerifier: () => kept.verifier ?? '',
+    saveCodeVerifier: (verifier) => void Object.assign(kept, { verifier }),
+    redirectToAuthorization: (at) => void Object.assign(kept, { at }),
+    discoveryState: () => kept.discovery,
+    saveDiscoveryState: (discovery) => void Object.assign(kept, { discovery }),
+  };
+  await assert.rejects(internet.call(maps, provider), UnauthorizedError);
+  const browser = new TestBrowser();
+  const login = await travel(browser, String(kept.at));
+  assert.doesNotMatch(login.html, /name="password"/);
+  const asked = await follow(browser, login, 'Continue with Acme');
+  const consent = await follow(browser, asked, 'Ann');
+  assert.match(consent.html, /ann@acme\.example[\s\S]*Look at maps/);
+  const { location } = await answerConsent(browser, consent, 'allow');
+  const answer = Object.fromEntries(location?.searchParams ?? []);
+  const { code: authorizationCode = '', iss = '' } = answer;
+  const fetchFn = internet.fetch as typeof fetch;
+  assert.equal(await auth(provider, { serverUrl: maps, authorizationCode, iss, fetchFn }), 'AUTHORIZED');
+  const { sub, aud, scope } = await internet.call(maps, provider);
+  const [user] = await own.sql('select id, email, provider_sub from users');
+  assert.deepEqual([sub, aud, scope], [user?.id, [maps], 'maps/read']);
+  assert.deepEqual([user?.email, user?.provider_sub], [ann.email, ann.sub]);
 });
 
 test('an identity provider vouches, and the SDK gets from its assertion to the tool', async () => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { parse } from 'yaml';
 import type { AuthServer } from './auth-server.ts';
 import { runCli } from './command-line.ts';
 import { root } from './source-files.ts';
@@ -19,6 +20,14 @@ const wordsOf = (command: string): string[] =>
   [...command.matchAll(/"([^"]*)"|'([^']*)'|(\S+)/g)].map(
     ([, double, single, plain]) => double ?? single ?? plain ?? '',
   );
+
+/** The first block of settings under a heading of a page, with the words that `known` replaces. */
+export const settingsOf = (page: string, heading: string, known: Map<string, string>): Record<string, unknown> => {
+  const [, under = ''] = readFileSync(join(root, page), 'utf8').split(`# ${heading}\n`);
+  const [, block = ''] = /^```yaml\n([^`]+)^```$/m.exec(under) ?? [];
+  assert.ok(block, `no settings under "${heading}" in ${page}`);
+  return parse([...known].reduce((text, [word, by]) => text.replaceAll(word, by), block));
+};
 
 /**
  * Runs the first block of commands under a heading of a page as an operator would, and returns the clients they made, by

@@ -6,6 +6,7 @@ export type Side =
   | 'encryption'
   | 'Redis'
   | 'NATS'
+  | 'OpenID provider'
   | 'network'
   | 'authorization server'
   | 'MCP server';

@@ -5,6 +5,7 @@ import { lookAtEncryption } from './encryption.ts';
 import { type Finding, ok, problem, warning } from './finding.ts';
 import { lookAtKeyFiles, lookAtStoredKeys } from './keys.ts';
 import { lookAtNats } from './nats.ts';
+import { lookAtProvider } from './openid-provider.ts';
 
 /** @returns the configuration as well, when it could be read */
 export const lookAtConfiguration = async (
@@ -29,6 +30,7 @@ export const lookAtMachine = async (config: Config, env: NodeJS.ProcessEnv): Pro
   ...(config.signing.key_store === 'keyfile' ? await lookAtKeyFiles(config) : []),
   ...(await lookAtRedis(config)),
   ...(await lookAtNats(config)),
+  ...(await lookAtProvider(config)),
 ];
 
 const lookAtDatabase = async (config: Config, env: NodeJS.ProcessEnv): Promise<Finding[]> => {

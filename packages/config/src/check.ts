@@ -1,6 +1,6 @@
 import type { z } from 'zod';
-import { unavailableChoices } from './availability.ts';
 import { brokenEncryptionRules } from './encryption-rules.ts';
+import { brokenOidcRules } from './oidc-rules.ts';
 import type { Problem } from './problems.ts';
 import { brokenProductionRules } from './production.ts';
 import { brokenRules } from './rules.ts';
@@ -20,10 +20,10 @@ export function checkTree(
   env: Environment,
 ): { config?: Config; problems: Problem[] } {
   const brokenByRule = (config: Config): Problem[] => [
-    ...unavailableChoices(config),
     ...brokenRules(config),
     ...brokenSigningRules(config),
     ...brokenEncryptionRules(config, env),
+    ...brokenOidcRules(config, env),
     ...brokenProductionRules(config, settings),
   ];
   const result = ConfigSchema.safeParse(tree);

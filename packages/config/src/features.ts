@@ -17,6 +17,7 @@ export const featureStates = (config: Config, dcrMode: Config['dcr']['mode']): R
     seeded_resources: resources.length > 0,
     data_encryption: data_encryption.driver !== undefined,
     xaa: xaa.enabled,
+    oidc: config.oidc.enabled,
     xaa_vouching: xaa.enabled && xaa.vouch_for.length > 0,
     redis: config.redis.url !== undefined,
     nats: config.nats.url.length > 0,

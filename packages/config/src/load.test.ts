@@ -231,18 +231,6 @@ test('no message repeats a configured value', () => {
   }
 });
 
-const unavailable: [env: Record<string, string>, key: string][] = [
-  [{ AUTHPLANE_OIDC_ENABLED: 'true' }, 'oidc.enabled'],
-];
-
-for (const [env, key] of unavailable) {
-  test(`${Object.keys(env)[0]} asks for what this release does not have`, () => {
-    const found = problems('', env);
-    assert.equal(found.length, 1, found.join('\n'));
-    assert.match(found[0] ?? '', new RegExp(`^${key}: .*not available in this release`));
-  });
-}
-
 test('reserved settings in use and deprecated keys are warned about', () => {
   const heard: string[] = [];
   const env = { AUTHPLANE_CONNECT_REDIRECT_BASE_URL: 'https://auth.example.com' };
@@ -252,5 +240,5 @@ test('reserved settings in use and deprecated keys are warned about', () => {
   assert.deepEqual(heard, warnings);
   const text = warnings.join('\n');
   assert.match(text, /oidc.client_secret_env is deprecated/);
-  assert.match(text, /without effect in this release: oidc.client_secret_ref, connect.redirect_base_url/);
+  assert.match(text, /without effect in this release: connect.redirect_base_url/);
 });

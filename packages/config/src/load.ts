@@ -1,6 +1,7 @@
 import { checkTree } from './check.ts';
 import { applyEnvironment } from './environment.ts';
 import { readConfigFile } from './file.ts';
+import { resolveClientSecret } from './oidc-rules.ts';
 import { ConfigError, type Problem } from './problems.ts';
 import { takeRemovedKeys, translateDeprecatedKeys } from './removed.ts';
 import { type Config, ConfigSchema } from './schema.ts';
@@ -47,6 +48,7 @@ export function loadConfig({ path, env, warn }: LoadOptions): LoadedConfig {
   if (config === undefined || problems.length > 0) {
     throw new ConfigError(problems.map((problem) => withSource(problem, environment.sources)));
   }
+  resolveClientSecret(config, env);
   warnings.push(...configWarnings(config));
   for (const warning of warnings) warn?.(warning);
   return { config: deepFreeze(config), warnings };

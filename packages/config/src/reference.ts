@@ -21,8 +21,7 @@ the YAML file (\`--config\` or \`AUTHPLANE_CONFIG\`), then environment variables
   start without an https issuer, \`session.secret\` (32 characters), \`session.secure\`, \`admin.api_key\`
   (16 characters) and PostgreSQL, or with a well-known secret.
 - **Reserved** settings have no effect in this release, also where the default is \`true\`: they are accepted and checked,
-  and take effect with a later one. Where ignoring one would be unsafe or surprising, such as \`oidc.enabled\`, the
-  server refuses to start and says so.
+  and take effect with a later one.
 `;
 
 /** The reference page, \`docs/configuration.md\`. */

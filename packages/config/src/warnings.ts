@@ -5,7 +5,7 @@ import { weakSecrets } from './weak-secrets.ts';
 
 /** What is allowed but deserves a line in the log at boot. `dcr.mode` is taken as configured. */
 export function configWarnings(config: Config): string[] {
-  const { server, session, dcr, oauth, cimd, admin, nats, observability } = config;
+  const { server, session, dcr, oauth, cimd, admin, nats, observability, oidc } = config;
   const { outputs } = observability.logging;
   const open = dcr.mode !== 'admin_only';
   const all: readonly (readonly [is: boolean, warning: string])[] = [
@@ -30,6 +30,10 @@ export function configWarnings(config: Config): string[] {
     [
       !outputs.stdout && !outputs.otel,
       'observability.logging.outputs.stdout is false, but the log goes nowhere else, so it is written all the same',
+    ],
+    [
+      !oidc.enabled && !oidc.show_local_login,
+      'oidc.show_local_login is false and oidc.enabled as well: nobody can sign in',
     ],
     [!admin.enabled, 'admin.enabled is false: nothing can be administered while this runs'],
   ];

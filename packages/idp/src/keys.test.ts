@@ -2,7 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { createOutboundClient } from '@authserver/outbound';
 import type { OutboundPurpose } from '@authserver/telemetry';
-import { createIdpKeys, IdpTrouble, metadataUrls } from './keys.ts';
+import { IdpTrouble } from './ask.ts';
+import { createIdpKeys } from './keys.ts';
+import { metadataUrls } from './metadata.ts';
 
 test('where metadata is: behind the issuer (OpenID Connect Discovery §4), or between host and path (RFC 8414 §3.1)', () => {
   for (const [issuer, ...wanted] of [

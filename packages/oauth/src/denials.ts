@@ -120,6 +120,13 @@ export const denialReasons = [
   // login
   'invalid_credentials',
   'login_form_expired',
+  'oidc_state_invalid',
+  'oidc_issuer_mismatch',
+  'oidc_provider_error',
+  'oidc_provider_unavailable',
+  'oidc_code_refused',
+  'oidc_token_invalid',
+  'email_in_use',
   // ours
   'unavailable',
   'server_error',

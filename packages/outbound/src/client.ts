@@ -18,12 +18,14 @@ export type OutboundOptions<Purpose extends string> = OutboundPolicy & {
   resolve?: Resolve | undefined;
   /** Done around each request, whatever comes of it; what it gives to `ask` is sent as `traceparent`. */
   around?: (
-    request: OutboundRequest<Purpose>,
+    request: OutboundRequest<Purpose> & { method: Method },
     ask: (traceparent?: string) => Promise<OutboundResponse>,
   ) => Promise<OutboundResponse>;
   /** Told how each request ended and after how many seconds. */
   onEnd?: (purpose: Purpose, outcome: 'answered' | OutboundFailure, seconds: number) => void;
 };
+
+type Method = 'GET' | 'POST';
 
 export type OutboundRequest<Purpose extends string> = {
   url: string;
@@ -31,21 +33,28 @@ export type OutboundRequest<Purpose extends string> = {
   purpose: Purpose;
   /** Media types for `Accept`. */
   accept: string;
+  /** For `Authorization`: only to a host that an operator named. */
+  authorization?: string | undefined;
   timeoutMs: number;
   /** Largest body, in bytes. */
   maxBytes: number;
 };
 
+/** A form, posted to an endpoint such as that for tokens. */
+export type OutboundForm<Purpose extends string> = OutboundRequest<Purpose> & { form: string };
+
 export type OutboundResponse = {
   status: number;
   headers: Headers;
-  /** Empty unless the status is 200: what else a host has to say is not read. */
+  /** Empty unless the status is 200, or says what is wrong with a form (RFC 6749 §5.2): nothing else is read. */
   body: Buffer;
 };
 
 export type OutboundClient<Purpose extends string> = {
   /** @throws {OutboundError} when there was no complete answer */
   get(request: OutboundRequest<Purpose>): Promise<OutboundResponse>;
+  /** @throws {OutboundError} when there was no complete answer; the host may have acted all the same */
+  post(request: OutboundForm<Purpose>): Promise<OutboundResponse>;
 };
 
 /** No kept connections and no proxy, not even one from the environment: a proxy would resolve the name again. */
@@ -73,13 +82,14 @@ export const createOutboundClient = <Purpose extends string>(
 
   const ask = async (
     request: OutboundRequest<Purpose>,
+    form: string | undefined,
     signal: AbortSignal,
     traceparent?: string,
   ): Promise<OutboundResponse> => {
     const target = readTarget(request.url, options);
     const addresses = await abortable(addressesOf(target, signal), signal);
-    const response = await send(target, {
-      method: 'GET',
+    const sent = {
+      method: form === undefined ? 'GET' : 'POST',
       agent: agents[target.url.protocol as keyof typeof agents],
       lookup: pinnedTo(addresses),
       // An encoding would have to be undone before its size is known, so none is accepted.
@@ -87,46 +97,56 @@ export const createOutboundClient = <Purpose extends string>(
         accept: request.accept,
         'accept-encoding': 'identity',
         'user-agent': 'mcp-authserver',
+        ...(request.authorization === undefined ? {} : { authorization: request.authorization }),
+        ...(form === undefined ? {} : formHeaders(form)),
         ...(traceparent === undefined ? {} : { traceparent }),
       },
       maxHeaderSize: maxHeaderBytes,
       insecureHTTPParser: false,
       signal,
-    });
+    };
+    const response = await send(target, sent, form);
     try {
       const status = response.statusCode ?? 0;
       const headers = toHeaders(response);
-      const body = status === 200 ? await readBody(response, headers, request.maxBytes) : Buffer.alloc(0);
+      const isRead = status === 200 || (form !== undefined && (status === 400 || status === 401));
+      const body = isRead ? await readBody(response, headers, request.maxBytes) : Buffer.alloc(0);
       return { status, headers, body };
     } finally {
       response.destroy();
     }
   };
 
-  return {
-    async get(request) {
-      const started = performance.now();
-      const timer = new AbortController();
-      const timeout = setTimeout(() => timer.abort(), request.timeoutMs);
-      let outcome: 'answered' | OutboundFailure = 'answered';
-      try {
-        return await around(request, (traceparent) => ask(request, timer.signal, traceparent));
-      } catch (thrown) {
-        const error = toOutboundError(thrown, timer.signal.aborted);
-        outcome = error.failure;
-        throw error;
-      } finally {
-        clearTimeout(timeout);
-        options.onEnd?.(request.purpose, outcome, (performance.now() - started) / 1000);
-      }
-    },
+  const run = async (request: OutboundRequest<Purpose>, form?: string): Promise<OutboundResponse> => {
+    const started = performance.now();
+    const timer = new AbortController();
+    const timeout = setTimeout(() => timer.abort(), request.timeoutMs);
+    let outcome: 'answered' | OutboundFailure = 'answered';
+    try {
+      const method = form === undefined ? 'GET' : 'POST';
+      return await around({ ...request, method }, (traceparent) => ask(request, form, timer.signal, traceparent));
+    } catch (thrown) {
+      const error = toOutboundError(thrown, timer.signal.aborted);
+      outcome = error.failure;
+      throw error;
+    } finally {
+      clearTimeout(timeout);
+      options.onEnd?.(request.purpose, outcome, (performance.now() - started) / 1000);
+    }
   };
+
+  return { get: (request) => run(request), post: (request) => run(request, request.form) };
 };
+
+const formHeaders = (form: string) => ({
+  'content-type': 'application/x-www-form-urlencoded',
+  'content-length': String(Buffer.byteLength(form)),
+});
 
 /** Explicit where the process could have been told otherwise by its environment (`NODE_TLS_REJECT_UNAUTHORIZED`). */
 const strictTls = { rejectUnauthorized: true, minVersion: 'TLSv1.2' } as const;
 
-const send = ({ url, host }: OutboundTarget, options: RequestOptions): Promise<IncomingMessage> =>
+const send = ({ url, host }: OutboundTarget, options: RequestOptions, body?: string): Promise<IncomingMessage> =>
   new Promise((resolve, reject) => {
     const to = { ...options, protocol: url.protocol, hostname: host, port: url.port, path: url.pathname + url.search };
     const sent = url.protocol === 'https:' ? requestHttps({ ...to, ...strictTls }) : requestHttp(to);
@@ -135,7 +155,7 @@ const send = ({ url, host }: OutboundTarget, options: RequestOptions): Promise<I
       socket.destroy();
       reject(new OutboundError('malformed', 'the host switched protocols'));
     });
-    sent.end();
+    sent.end(body);
   });
 
 /** Answers with what was checked, whatever it is asked. */

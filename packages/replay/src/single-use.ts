@@ -3,6 +3,7 @@ export const singleUseKinds = [
   'dpop_proof', // key: thumbprint and jti (RFC 9449 §11.1)
   'client_assertion', // key: client id and jti (RFC 7523 §3)
   'consent_answer', // key: id of the page
+  'provider_answer', // key: nonce of the sign-in at an OpenID provider
 ] as const;
 export type SingleUseKind = (typeof singleUseKinds)[number];
 

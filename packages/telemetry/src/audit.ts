@@ -5,6 +5,8 @@
 export const auditActions = {
   'user.login': 'A user signed in with a password.',
   'user.login_failed': 'A sign-in was refused; the submitted address is not kept.',
+  'user.oidc_login': 'A user signed in at the OpenID provider; `created` says that the account was made for it.',
+  'user.oidc_login_failed': 'Somebody came back from the OpenID provider and was refused.',
   'auth.locked_out':
     'Too many sign-ins failed: an e-mail address from one client address, or a client address, has to wait.',
   'user.logout': 'A user signed out.',

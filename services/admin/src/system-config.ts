@@ -58,8 +58,13 @@ export const systemConfig = (config: Config, dcrMode: Config['dcr']['mode']): Vi
       token_expiry: config.token_exchange.token_expiry,
     },
     agents: { enabled: config.token_exchange.enabled, jwks_listing: config.agents.enable_jwks_listing },
-    // What this release does not have is off, whatever the file says.
-    oidc: { enabled: false },
+    oidc: {
+      enabled: config.oidc.enabled,
+      issuer: config.oidc.issuer ?? '',
+      client_id: config.oidc.client_id ?? '',
+      scopes: config.oidc.scopes,
+      show_local_login: config.oidc.show_local_login,
+    },
     xaa: {
       enabled: xaa.enabled,
       allow_private_addresses: xaa.allow_private_addresses,

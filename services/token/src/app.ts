@@ -26,6 +26,7 @@ import { introspectRoute } from './routes/introspect.ts';
 import { jwksRoute } from './routes/jwks.ts';
 import { loginRoute } from './routes/login.ts';
 import { logoutRoute } from './routes/logout.ts';
+import { oidcRoute } from './routes/oidc.ts';
 import { parRoute } from './routes/par.ts';
 import { registerRoute } from './routes/register.ts';
 import { resourceMetadataRoute } from './routes/resource-metadata.ts';
@@ -103,6 +104,7 @@ export const createTokenApp = async (plane: TokenPlane): Promise<HttpServer> => 
     await pages.register(homeRoute, plane);
     await pages.register(authorizeRoute, plane);
     await pages.register(loginRoute, plane);
+    if (plane.providerLogin) await pages.register(oidcRoute, { ...plane, providerLogin: plane.providerLogin });
     await pages.register(consentRoute, plane);
     if (config.token_exchange.enabled) await pages.register(exchangeConsentRoute, plane);
     await pages.register(logoutRoute, plane);

@@ -33,6 +33,7 @@ export const listChores = ({ database, config, clientUse, repeats }: ChoresDeps)
     purging(shortLived.clientAssertions),
     purging(shortLived.idJags),
     purging(shortLived.consentAnswers),
+    purging(shortLived.providerAnswers),
     {
       name: 'sign-in attempts',
       run: (_now, limit) => deleteExpiredAttempts(database, limit, config.rate_limit.max_tracked_identities),

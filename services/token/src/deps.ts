@@ -52,6 +52,7 @@ import { createHousekeeping } from './housekeeping.ts';
 import { createLimits } from './limits/limits.ts';
 import { createLoginLockout } from './limits/lockout.ts';
 import { createLookups } from './lookups.ts';
+import { createProviderLogin } from './oidc/login.ts';
 import { createPasswordChecker } from './passwords.ts';
 import { createSecrets } from './secrets.ts';
 import { openSharedState } from './shared-state.ts';
@@ -228,6 +229,10 @@ export const createTokenPlane = async (options: TokenPlaneOptions) => {
   const browser = createBrowser({ store, secrets, clock, config });
   const pending = createPendingRequests(secrets, clock, config.oauth.state_max_age);
 
+  const { resolveHost } = options;
+  const common = { config, basePath, secrets, signedBy, clock, metrics, logger };
+  const providerLogin = createProviderLogin({ ...common, resolveHost, onEnd });
+
   // What it says of itself.
   const checks = [
     databaseCheck(database),
@@ -314,6 +319,8 @@ export const createTokenPlane = async (options: TokenPlaneOptions) => {
     browser,
     passwords: await createPasswordChecker(),
     lockout: createLoginLockout({ attempts, secrets, config: config.rate_limit }),
+    passwordLogin: config.oidc.show_local_login,
+    providerLogin,
   };
 };
 

@@ -100,7 +100,13 @@ export const SystemConfig = z
       token_expiry: seconds,
     }),
     agents: z.object({ enabled, jwks_listing: z.boolean() }),
-    oidc: z.object({ enabled }),
+    oidc: z.object({
+      enabled,
+      issuer: z.string().describe('Of the OpenID provider people sign in at.'),
+      client_id: z.string(),
+      scopes: z.array(z.string()),
+      show_local_login: z.boolean(),
+    }),
     xaa: z.object({
       enabled: enabled.describe('Identity providers, policies and mappings can be managed.'),
       allow_private_addresses: z.boolean(),

@@ -49,7 +49,11 @@ export const UserView = z
     name: z.string(),
     role: UserRole,
     status: UserStatus,
-    provider: z.string().describe('Where the account lives; local has a password here.'),
+    provider: z
+      .string()
+      .describe('Where the account lives: `local` has a password here, `oidc` is somebody at the OpenID provider.'),
+    provider_issuer: z.string().nullable().describe('Issuer of the OpenID provider; null for a local account.'),
+    provider_sub: z.string().nullable().describe('Subject there. With the issuer it names the account.'),
     created_at: Timestamp,
   })
   .meta({ id: 'User' });

@@ -111,19 +111,28 @@ export const xaa = section({
 });
 
 export const oidc = section({
-  enabled: flag(false).describe('Log people in at an upstream OpenID provider. Not available in this release.'),
-  issuer: optionalText(httpUrl, 'url').describe('Issuer of the provider; https off localhost.'),
+  enabled: flag(false).describe('Let people sign in at an OpenID provider; see docs/single-sign-on.md.'),
+  issuer: optionalText(httpUrl, 'url').describe(
+    'Issuer of the provider, byte for byte as its metadata says it; https unless it is on localhost.',
+  ),
   client_id: optionalText().describe('Our client id at the provider.'),
   client_secret: secret().describe('Our client secret there; exactly one of this and `client_secret_ref`.'),
   client_secret_ref: optionalText(secretReference, 'env name').describe(
-    'Environment variable (`CONNECTOR_*`, `AUTHPLANE_VAULT_*`) that holds the client secret.',
+    'Environment variable (`CONNECTOR_*`, `AUTHPLANE_VAULT_*`) that holds the client secret, or with `_FILE` behind its name the file that does.',
   ),
-  redirect_uri: optionalText(httpUrl, 'url').describe('Our redirect URI at the provider; https off localhost.'),
-  scopes: list(['openid', 'email', 'profile']).describe('Scopes asked of the provider.'),
-  display_name: optionalText().describe('Text of the login button.'),
+  redirect_uri: optionalText(httpUrl, 'url').describe(
+    'Our redirect URI at the provider. It can only be the issuer of this server and `/oidc/callback`, and is that when left out.',
+  ),
+  scopes: list(['openid', 'email', 'profile'], scopeToken).describe('Scopes asked of the provider; one is `openid`.'),
+  display_name: optionalText().describe('What the button says after “Continue with”; “single sign-on” when left out.'),
   show_local_login: flag(true).describe('Offer passwords too; false answers `POST /login` with 404.'),
-  include_groups_scope: flag(true).describe('Also ask for `groups`.'),
+  include_groups_scope: flag(true).describe(
+    'Also ask for `groups`, of a provider that lists it. Nothing is made of groups in this release.',
+  ),
   connector_id: optionalText((value) =>
     /^[A-Za-z0-9-]+$/.test(value) ? undefined : 'expected letters, digits and -',
-  ).describe('Connector to preselect at the provider.'),
-}).meta({ reserved: true });
+  ).describe('Sent to the provider as `connector_id`, which preselects a connector of Dex.'),
+  allow_private_addresses: flag(false).describe(
+    'Go to the provider at private addresses too, for one inside your network. On a localhost issuer it is always so.',
+  ),
+});

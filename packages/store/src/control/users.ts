@@ -1,4 +1,5 @@
 import { type Page, type Paged, type Queryable, type Row, uuidOrLast } from '../db.ts';
+import { DuplicateRow } from '../errors.ts';
 import { type Conditions, mostCounted, mostFound, readPage, requireText } from '../listing.ts';
 import { isText } from '../text.ts';
 import { isUuid } from '../uuid.ts';
@@ -12,7 +13,10 @@ export type User = {
   name: string;
   role: UserRole;
   status: UserStatus;
+  /** Where the account lives: `local` has a password here, `oidc` is somebody at an OpenID provider. */
   provider: string;
+  /** Issuer and subject there, which nobody else has. */
+  federated: { issuer: string; subject: string } | undefined;
   version: number;
   createdAt: Date;
   updatedAt: Date;
@@ -29,7 +33,16 @@ export type UserFilter = {
   provider?: string | undefined;
 };
 
-const columns = 'id, email, name, role, status, provider, version, created_at, updated_at';
+const columns =
+  'id, email, name, role, status, provider, provider_issuer, provider_sub, version, created_at, updated_at';
+
+/** Somebody at an OpenID provider who proved it, and what the provider says of them now; `undefined` is not said. */
+export type FederatedPerson = {
+  issuer: string;
+  subject: string;
+  email: string | undefined;
+  name: string | undefined;
+};
 
 export const users = (db: Queryable) => ({
   async find(id: string): Promise<User | undefined> {
@@ -113,6 +126,25 @@ export const users = (db: Queryable) => ({
     return toUser(rows[0] as Row);
   },
 
+  /**
+   * The account of somebody at an OpenID provider; made when there is none (then `created`), else with its address and name
+   * as they are now. Only issuer and subject find it, never an address: an address of somebody else's is not taken over, and
+   * `undefined` is the answer when a new account would need one.
+   */
+  async findOrInsertFederated(
+    id: string,
+    person: FederatedPerson,
+  ): Promise<{ user: User; epoch: number; created: boolean } | undefined> {
+    // Whoever lost a race, for the account or for the address, sees on the second look what the winner wrote.
+    for (let attempt = 1; ; attempt += 1) {
+      const found = await findOrInsertOnce(db, id, person).catch((error: unknown) => {
+        if (error instanceof DuplicateRow) return undefined;
+        throw error;
+      });
+      if (found || attempt === 2) return found;
+    }
+  },
+
   /** `undefined` when the row is gone or its version moved on. */
   async update(user: User): Promise<User | undefined> {
     const { rows } = await db.query(
@@ -169,6 +201,38 @@ export const users = (db: Queryable) => ({
   },
 });
 
+/** One statement. Nothing comes back when somebody else made the account meanwhile, or has the address. */
+const findOrInsertOnce = async (db: Queryable, id: string, { issuer, subject, email, name }: FederatedPerson) => {
+  const { rows } = await db.query(
+    'user_find_or_insert_federated',
+    `with known as (
+       select ${columns}, epoch from users where provider_issuer = $2 and provider_sub = $3
+     ), wanted as (
+       select id, case when exists (select 1 from users o where lower(o.email) = lower($4) and o.id <> known.id)
+                       then email else coalesce($4, email) end as email, coalesce($5, name) as name
+         from known where status = 'active'
+     ), changed as (
+       update users u set email = w.email, name = w.name, version = u.version + 1, updated_at = now()
+         from wanted w where u.id = w.id and (u.email, u.name) is distinct from (w.email, w.name)
+       returning ${columns
+         .split(', ')
+         .map((column) => `u.${column}`)
+         .join(', ')}, u.epoch
+     ), made as (
+       insert into users (id, email, name, provider, provider_issuer, provider_sub)
+       select $1, $4, coalesce($5, ''), 'oidc', $2, $3 where not exists (select 1 from known)
+       on conflict do nothing
+       returning ${columns}, epoch
+     )
+     select *, false as created from changed
+     union all select *, false from known where not exists (select 1 from changed)
+     union all select *, true from made`,
+    [id, issuer, subject, email ?? null, name ?? null],
+  );
+  const row = rows[0];
+  return row && { user: toUser(row), epoch: row.epoch as number, created: row.created as boolean };
+};
+
 const matchUsers = ({ email, text, status, role, provider }: UserFilter, matching: Conditions): void => {
   if (email !== undefined) matching.require(`lower(email) = lower(${matching.value(email)})`);
   if (status !== undefined) matching.require(`status = ${matching.value(status)}`);
@@ -184,6 +248,10 @@ const toUser = (row: Row): User => ({
   role: row.role as UserRole,
   status: row.status as UserStatus,
   provider: row.provider as string,
+  federated:
+    row.provider_issuer === null
+      ? undefined
+      : { issuer: row.provider_issuer as string, subject: row.provider_sub as string },
   version: row.version as number,
   createdAt: row.created_at as Date,
   updatedAt: row.updated_at as Date,

@@ -18,6 +18,7 @@ export const shortLived = {
   clientAssertions: singleUse('client_assertion', 'client_assertion'),
   idJags: singleUse('id_jag', 'id_jag'),
   consentAnswers: singleUse('consent_answer', 'consent_answer'),
+  providerAnswers: singleUse('provider_answer', 'provider_answer'),
   connectPendingStates: expiring({ table: 'connect_pending_states', column: 'expires_at' }),
   refreshTokens: expiring({ table: 'refresh_tokens', column: 'expires_at' }),
   browserSessions: expiring({ table: 'browser_sessions', column: 'expires_at' }),

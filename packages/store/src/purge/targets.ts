@@ -26,6 +26,7 @@ export const purgeTargets = (settings: PurgeSettings): PurgeTarget[] => {
       shortLived.authorizationCodes,
       shortLived.pushedRequests,
       shortLived.consentAnswers,
+      shortLived.providerAnswers,
       deviceCodes(settings),
     ],
     'unused-clients': unusedClients(settings),

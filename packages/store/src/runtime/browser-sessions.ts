@@ -8,15 +8,18 @@ export type BrowserSession = {
   userEpoch: number;
   email: string | undefined;
   name: string;
+  /** When they proved who they are: here, or before that at an OpenID provider. */
   authTime: Date;
-  /** How they signed in; `undefined` for a session of an older release. */
+  /** When this browser signed in here; never before `authTime`. */
+  signedInAt: Date;
+  /** How they signed in; `undefined` when an OpenID provider does not say, and for a session of an older release. */
   acr: string | undefined;
 };
 
 /** A session as its owner sees it. */
 export type ListedSession = {
   idHash: Buffer;
-  authTime: Date;
+  signedInAt: Date;
   ip: string | undefined;
   userAgent: string | undefined;
 };
@@ -29,6 +32,7 @@ export const browserSessions = (db: Queryable) => ({
     userId: string;
     userEpoch: number;
     authTime: Date;
+    signedInAt: Date;
     acr: string | undefined;
     expiresAt: Date;
     ip: string;
@@ -36,8 +40,8 @@ export const browserSessions = (db: Queryable) => ({
   }): Promise<boolean> {
     const { rowCount } = await db.query(
       'session_insert',
-      `insert into browser_sessions (id_hash, user_id, user_epoch, auth_time, expires_at, ip, user_agent, acr)
-       select $1, id, epoch, $4, $5, $6, $7, $8 from users where id = $2 and epoch = $3 and status = 'active'`,
+      `insert into browser_sessions (id_hash, user_id, user_epoch, auth_time, expires_at, ip, user_agent, acr, signed_in_at)
+       select $1, id, epoch, $4, $5, $6, $7, $8, $9 from users where id = $2 and epoch = $3 and status = 'active'`,
       [
         session.idHash,
         session.userId,
@@ -47,6 +51,7 @@ export const browserSessions = (db: Queryable) => ({
         session.ip,
         session.userAgent ?? null,
         session.acr ?? null,
+        session.signedInAt,
       ],
     );
     return rowCount === 1;
@@ -69,10 +74,10 @@ export const browserSessions = (db: Queryable) => ({
   async listLiveOfUser(userId: string, now: Date, limit: number): Promise<ListedSession[]> {
     const { rows } = await db.query(
       'session_list_live_of_user',
-      `select s.id_hash, s.auth_time, s.ip, s.user_agent
+      `select s.id_hash, coalesce(s.signed_in_at, s.auth_time) as signed_in_at, s.ip, s.user_agent
          from browser_sessions s join users u on u.id = s.user_id and u.epoch = s.user_epoch
         where s.user_id = $1 and s.ended_at is null and s.expires_at > $2
-        order by s.auth_time desc limit $3`,
+        order by coalesce(s.signed_in_at, s.auth_time) desc limit $3`,
       [userId, now, limit],
     );
     return rows.map(toListed);
@@ -111,7 +116,8 @@ export const browserSessions = (db: Queryable) => ({
 
 /** The session of `a.hash` with its user, if both are good at `a.now`. */
 export const liveSession = `
-        select s.user_id, s.user_epoch, s.auth_time, s.acr, u.email, u.name
+        select s.user_id, s.user_epoch, s.auth_time, coalesce(s.signed_in_at, s.auth_time) as signed_in_at, s.acr, u.email,
+               u.name
           from browser_sessions s join users u on u.id = s.user_id and u.epoch = s.user_epoch and u.status = 'active'
          where s.id_hash = a.hash and s.ended_at is null and s.expires_at > a.now limit 1`;
 
@@ -140,12 +146,13 @@ export const toSession = (row: Row): BrowserSession => ({
   email: (row.email as string | null) ?? undefined,
   name: row.name as string,
   authTime: row.auth_time as Date,
+  signedInAt: row.signed_in_at as Date,
   acr: (row.acr as string | null) ?? undefined,
 });
 
 const toListed = (row: Row): ListedSession => ({
   idHash: row.id_hash as Buffer,
-  authTime: row.auth_time as Date,
+  signedInAt: row.signed_in_at as Date,
   ip: (row.ip as string | null) ?? undefined,
   userAgent: (row.user_agent as string | null) ?? undefined,
 });

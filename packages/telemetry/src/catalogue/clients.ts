@@ -1,7 +1,14 @@
 import { counter, gauge, histogram, type MetricSpecs } from './spec.ts';
 
 /** What requests to other hosts are for. */
-export const outboundPurposes = ['client_document', 'client_keys', 'idp_metadata', 'idp_keys'] as const;
+export const outboundPurposes = [
+  'client_document',
+  'client_keys',
+  'idp_metadata',
+  'idp_keys',
+  'oidc_token',
+  'oidc_userinfo',
+] as const;
 export type OutboundPurpose = (typeof outboundPurposes)[number];
 
 /** Limits on how often somebody may ask. */
@@ -11,6 +18,7 @@ export const limitNames = [
   'pushed_requests',
   'device_codes',
   'client_failures',
+  'provider_logins',
   'admin_requests',
   'admin_keys',
 ] as const;

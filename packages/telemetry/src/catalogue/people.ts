@@ -1,5 +1,5 @@
 import { type AuditAction, auditActions } from '../audit.ts';
-import { counter, histogram, type MetricSpecs, planned } from './spec.ts';
+import { counter, histogram, type MetricSpecs } from './spec.ts';
 
 /** People at the browser, and what is written about them. */
 export const peopleMetrics = {
@@ -8,9 +8,13 @@ export const peopleMetrics = {
     'Authorization request, received to answered.',
     {},
   ),
-  loginAttempts: counter('authserver_login_attempts_total', 'Login form submissions.', {
-    outcome: ['success', 'failure', 'locked_out'],
-  }),
+  loginAttempts: counter(
+    'authserver_login_attempts_total',
+    'Sign-ins that were decided: by password, or at an OpenID provider.',
+    {
+      outcome: ['success', 'failure', 'locked_out'],
+    },
+  ),
   loginLockouts: counter('authserver_login_lockouts_total', 'Lockouts that began, and what they locked.', {
     scope: ['identity', 'address'],
   }),
@@ -20,13 +24,10 @@ export const peopleMetrics = {
   deviceRequests: counter('authserver_device_requests_total', 'Devices that asked to be allowed, and the answers.', {
     outcome: ['asked', 'refused_full', 'allowed', 'denied'],
   }),
-  oidcExchangeDuration: planned(
-    'login at an OpenID provider',
-    histogram(
-      'authserver_oidc_exchange_duration_seconds',
-      'Exchange of a code at an OpenID provider, and the check of its ID token.',
-      { outcome: ['success', 'failed'] },
-    ),
+  oidcExchangeDuration: histogram(
+    'authserver_oidc_exchange_duration_seconds',
+    'Exchange of a code at an OpenID provider, and the check of its ID token.',
+    { outcome: ['success', 'failed'] },
   ),
   auditEventsDropped: counter(
     'authserver_audit_events_dropped_total',

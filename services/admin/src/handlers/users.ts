@@ -129,5 +129,7 @@ const toView = (user: User): z.output<typeof UserView> => ({
   role: user.role,
   status: user.status,
   provider: user.provider,
+  provider_issuer: user.federated?.issuer ?? null,
+  provider_sub: user.federated?.subject ?? null,
   created_at: user.createdAt.toISOString(),
 });

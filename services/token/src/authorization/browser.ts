@@ -4,10 +4,18 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { hostCookie } from '../cookies.ts';
 import { randomToken, type Secrets, tokenHash } from '../secrets.ts';
 import { after, type Clock } from '../time.ts';
-import { passwordAcr } from './prompts.ts';
 
 /** Who sits at the browser. `csrfToken` goes into the forms of this session, `sessionHash` tells it from the others. */
 export type SignedIn = BrowserSession & { csrfToken: string; sessionHash: Buffer };
+
+/** How somebody proved who they are. */
+export type SignIn = {
+  action: 'user.login' | 'user.oidc_login';
+  /** When, if that was before now. */
+  authTime?: Date;
+  acr: string | undefined;
+  details?: Record<string, unknown>;
+};
 
 export type Browser = {
   /** The person signed in at this browser, if any; one read. */
@@ -21,7 +29,12 @@ export type Browser = {
    * Starts a session with a new random id; whatever id the browser had before ends, so none can be planted.
    * False when the user was ended (disabled, new password) since `epoch` was read.
    */
-  signIn(request: FastifyRequest, reply: FastifyReply, user: { id: string; epoch: number }): Promise<boolean>;
+  signIn(
+    request: FastifyRequest,
+    reply: FastifyReply,
+    user: { id: string; epoch: number },
+    how: SignIn,
+  ): Promise<boolean>;
   signOut(request: FastifyRequest, reply: FastifyReply): Promise<void>;
   /** A form that belongs to nobody yet is bound to a cookie of its own, against login CSRF. */
   anonymousCsrf(request: FastifyRequest, reply: FastifyReply): string;
@@ -69,7 +82,7 @@ export const createBrowser = (deps: { store: Store; secrets: Secrets; clock: Clo
       return found && toSignedIn(id, question.idHash, found);
     },
 
-    async signIn(request, reply, user) {
+    async signIn(request, reply, user, { action, authTime, acr, details }) {
       const id = randomToken();
       const previous = sessionIdOf(request);
       const now = clock.now();
@@ -79,14 +92,21 @@ export const createBrowser = (deps: { store: Store; secrets: Secrets; clock: Clo
           idHash: tokenHash(id),
           userId: user.id,
           userEpoch: user.epoch,
-          authTime: now,
-          acr: passwordAcr,
+          authTime: authTime ?? now,
+          signedInAt: now,
+          acr,
           expiresAt: after(now, session.max_age),
           ip: request.ip,
           userAgent: request.headers['user-agent']?.slice(0, 256),
         });
         if (inserted)
-          await tx.auditEvents.insert({ action: 'user.login', at: now, actorId: user.id, ...origin(request) });
+          await tx.auditEvents.insert({
+            action,
+            at: now,
+            actorId: user.id,
+            details: details ?? {},
+            ...origin(request),
+          });
         return inserted;
       });
       if (!begun) return false;

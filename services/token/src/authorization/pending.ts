@@ -19,12 +19,14 @@ export type Pending = {
   /** When the client asked, in milliseconds: what must have happened since is measured from there. */
   askedAt: number;
 };
-/** With what the sign-in page says of the client. */
+/** With what the sign-in page says of the client, and what the sign-in must be (`Demands`). */
 export type PendingLogin = Pending & {
   clientName: string;
   clientVerified: boolean;
   redirectUri: string;
   loginHint: string | undefined;
+  freshFrom: number | undefined;
+  choose: boolean | undefined;
 };
 /**
  * `id` names the page, which is answered once. `shown` is what identified the client on it (`identityName`), once it was

@@ -7,6 +7,7 @@ const read = (params: Record<string, string>) => readPrompts({ ...params, resour
 const askedAt = new Date('2026-01-01T12:00:00.000Z');
 const signIn = (seconds: number, acr: string | null = 'pwd') => ({
   authTime: new Date(askedAt.getTime() + seconds * 1000),
+  signedInAt: new Date(askedAt.getTime() + seconds * 1000),
   acr: acr ?? undefined,
 });
 
@@ -29,6 +30,14 @@ for (const [params, seconds, expected] of fresh)
   test(`${JSON.stringify(params)}: a sign-in ${seconds} s after asking is ${expected ? '' : 'not '}fresh enough`, () => {
     assert.equal(isFreshEnough(read(params), signIn(seconds), askedAt), expected);
   });
+
+test('a sign-in at a provider that knew the person may be chosen anew without being proven anew', () => {
+  const there = { ...signIn(-3600), signedInAt: askedAt };
+  assert.equal(isFreshEnough(read({ prompt: 'select_account' }), there, askedAt), true);
+  assert.equal(isFreshEnough(read({ prompt: 'login' }), there, askedAt), false);
+  assert.equal(isFreshEnough(read({ max_age: '60' }), there, askedAt), false);
+  assert.equal(isFreshEnough(read({ max_age: '3600' }), there, askedAt), true);
+});
 
 test('a sign-in is strong enough when it is one of those named', () => {
   assert.equal(isStrongEnough(read({}), signIn(0, null)), true);

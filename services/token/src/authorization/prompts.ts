@@ -1,6 +1,5 @@
 import { OAuthError } from '@authserver/oauth';
 import type { Params } from '../params.ts';
-import { after } from '../time.ts';
 
 /** `acr` of a sign-in with a password: one factor, something the person knows. Named like the `amr` of RFC 8176 §2. */
 export const passwordAcr = 'pwd';
@@ -53,17 +52,32 @@ export const readPrompts = (params: Params): Prompts => {
 
 export const asksForSilence = (params: Params): boolean => words(params.prompt).includes('none');
 
+/**
+ * What a request demands of a sign-in: that the person has proven who they are since `freshFrom` (milliseconds), and that
+ * they can have chosen an account for this very request.
+ */
+export type Demands = { freshFrom: number | undefined; choose: boolean };
+
+export const demandsOn = ({ prompts, maxAgeSeconds }: Prompts, askedAt: Date): Demands => {
+  const asked = askedAt.getTime();
+  const oldest = maxAgeSeconds === undefined ? undefined : asked - maxAgeSeconds * 1000;
+  return {
+    freshFrom: prompts.includes('login') ? asked : oldest,
+    choose: prompts.includes('select_account'),
+  };
+};
+
 /** What of a sign-in the answer depends on. */
-export type SignInFacts = { authTime: Date; acr: string | undefined };
+export type SignInFacts = { authTime: Date; signedInAt: Date; acr: string | undefined };
 
 /**
  * Whether a sign-in is recent and strong enough for a request that arrived at `askedAt`. Measured from there and not from
  * now: a sign-in made for the request always is, however long the person then takes, so nobody is sent round in circles.
  */
-export const isFreshEnough = ({ prompts, maxAgeSeconds }: Prompts, signIn: SignInFacts, askedAt: Date): boolean => {
-  const anew = prompts.includes('login') || prompts.includes('select_account');
-  if (anew && signIn.authTime < askedAt) return false;
-  return maxAgeSeconds === undefined || after(signIn.authTime, maxAgeSeconds) >= askedAt;
+export const isFreshEnough = (prompts: Prompts, signIn: SignInFacts, askedAt: Date): boolean => {
+  const { freshFrom, choose } = demandsOn(prompts, askedAt);
+  if (choose && signIn.signedInAt < askedAt) return false;
+  return freshFrom === undefined || signIn.authTime.getTime() >= freshFrom;
 };
 
 export const isStrongEnough = ({ acrs }: Prompts, { acr }: SignInFacts): boolean =>

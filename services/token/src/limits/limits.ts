@@ -21,6 +21,8 @@ export type Limits = {
   pushedRequest(request: FastifyRequest): Promise<void>;
   /** One guess at a user code (RFC 8628 §5.1), by address and by browser session. */
   deviceCode(request: FastifyRequest): Promise<void>;
+  /** One step of a sign-in at the OpenID provider, by address. */
+  providerLogin(request: FastifyRequest): Promise<void>;
   /** One client authentication that failed (OAuth 2.1 §2.4.1), by client and address. */
   failedClient(request: FastifyRequest, clientId: string): Promise<void>;
 };
@@ -40,6 +42,9 @@ const pushedRequestsByAddress: Budget = { ratePerSecond: 5, burst: 50 };
 
 /** A client with an old secret in a loop hears 401 often enough to notice, and then is told to slow down. */
 const failedClients: Budget = { ratePerSecond: 1 / 6, burst: 20 };
+
+/** Two steps a sign-in. An office whose people all arrive at once is let in; made-up answers hardly bother the provider. */
+const providerLoginsByAddress: Budget = { ratePerSecond: 5, burst: 120 };
 
 type NamedLimit = { name: LimitName; policy: string } & Limit;
 
@@ -74,6 +79,7 @@ export const createLimits = (deps: { limiter: RateLimiter; config: Config; metri
   const pushedRequests = named('pushed_requests', pushedRequestsByAddress);
   const codesBySession = named('device_codes', deviceCodesBySession);
   const codesByAddress = named('device_codes', deviceCodesByAddress);
+  const providerLogins = named('provider_logins', providerLoginsByAddress);
   const clientFailures = named('client_failures', failedClients);
 
   return {
@@ -92,6 +98,7 @@ export const createLimits = (deps: { limiter: RateLimiter; config: Config; metri
       const browser = request.cookies[hostCookie(session.cookie_name, session.secure)];
       if (browser) await take(codesBySession, `session ${browser}`);
     },
+    providerLogin: (request) => take(providerLogins, addressKey(request.ip)),
     failedClient: (request, clientId) => take(clientFailures, `${addressKey(request.ip)} ${clientId}`),
   };
 };

@@ -11,7 +11,7 @@ import type { Codes } from '../authorization/codes.ts';
 import { consentQuestion, rememberedTargets, type Targets } from '../authorization/consents.ts';
 import { seeOther, sendExpired, sendPage } from '../authorization/pages.ts';
 import { continuePath, type PendingRequests, toWaiting } from '../authorization/pending.ts';
-import { isFreshEnough, isStrongEnough } from '../authorization/prompts.ts';
+import { demandsOn, isFreshEnough, isStrongEnough } from '../authorization/prompts.ts';
 import type { PushedRequests } from '../authorization/pushed.ts';
 import type { Refusals } from '../authorization/refusals.ts';
 import {
@@ -152,6 +152,7 @@ export const authorizeRoute: FastifyPluginAsyncZod<AuthorizeRouteDeps> = async (
       clientVerified: client.registrationSource === 'admin',
       redirectUri,
       loginHint: loginHint ?? known,
+      ...demandsOn(authorization, asked.askedAt),
     });
   };
 
@@ -172,7 +173,7 @@ export const authorizeRoute: FastifyPluginAsyncZod<AuthorizeRouteDeps> = async (
  * stronger (RFC 9470 §5).
  */
 const requireWorthwhile = (authorization: AuthorizationRequest, user: SignedIn | undefined): void => {
-  if (!user || user.authTime < authorization.askedAt || isStrongEnough(authorization, user)) return;
+  if (!user || user.signedInAt < authorization.askedAt || isStrongEnough(authorization, user)) return;
   throw new RefusedRequest(
     authorization,
     new OAuthError(

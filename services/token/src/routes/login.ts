@@ -1,4 +1,5 @@
 import { addressKey } from '@authserver/http';
+import { OAuthError } from '@authserver/oauth';
 import type { Store } from '@authserver/store';
 import type { AuditAction, Metrics } from '@authserver/telemetry';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -9,8 +10,10 @@ import { type Browser, origin } from '../authorization/browser.ts';
 import { type NextPage, nextPageFields, pathOfNext, readNextPage } from '../authorization/next-page.ts';
 import { seeOther, sendExpired, sendPage } from '../authorization/pages.ts';
 import type { PendingLogin, PendingRequests } from '../authorization/pending.ts';
+import { passwordAcr } from '../authorization/prompts.ts';
 import { destinationName } from '../authorization/refusals.ts';
 import type { Lockout, LoginLockout } from '../limits/lockout.ts';
+import type { ProviderLogin } from '../oidc/login.ts';
 import { PageField } from '../params.ts';
 import type { PasswordChecker } from '../passwords.ts';
 import { tokenHash } from '../secrets.ts';
@@ -28,6 +31,10 @@ export type LoginRouteDeps = {
   repeats: AuditRepeats;
   clock: Clock;
   metrics: Metrics;
+  /** Whether people may sign in with a password here: `oidc.show_local_login`. */
+  passwordLogin: boolean;
+  /** Sign-in at an OpenID provider, where there is one. */
+  providerLogin: Pick<ProviderLogin, 'button'> | undefined;
 };
 
 const NextFields = { next: PageField, user_code: PageField, ticket: PageField, return_url: PageField };
@@ -38,7 +45,7 @@ const LoginForm = LoginQuery.extend({ email: PageField, password: PageField, csr
 const longestEmail = 254;
 const longestPassword = 1024;
 
-/** Password sign-in. One text and one amount of work for every refusal, so that accounts cannot be probed. */
+/** Sign-in page, and sign-in with a password. One text and one amount of work for every refusal, so that accounts cannot be probed. */
 export const loginRoute: FastifyPluginAsyncZod<LoginRouteDeps> = async (app, deps) => {
   const { store, browser, basePath, metrics } = deps;
 
@@ -50,7 +57,8 @@ export const loginRoute: FastifyPluginAsyncZod<LoginRouteDeps> = async (app, dep
     return ask(request, reply, 200, { sealed, waiting, next: readNextPage(request.query) });
   });
 
-  app.post('/login', { schema: { body: LoginForm } }, async (request, reply) => {
+  const whenOff = deps.passwordLogin ? {} : { onRequest: nothingHere }; // before the body is read
+  app.post('/login', { schema: { body: LoginForm }, ...whenOff }, async (request, reply) => {
     const { body } = request;
     const { request: sealed, password } = body;
     const waiting = sealed === undefined ? undefined : await deps.pending.openLogin(sealed);
@@ -87,7 +95,8 @@ export const loginRoute: FastifyPluginAsyncZod<LoginRouteDeps> = async (app, dep
       return refuse('The e-mail address or the password is not right.');
     }
     await attempt.succeeded().catch(() => {}); // at worst it counts as a failure until the window ends
-    if (!(await browser.signIn(request, reply, { id: usable.user.id, epoch: usable.epoch })))
+    const how = { action: 'user.login', acr: passwordAcr } as const;
+    if (!(await browser.signIn(request, reply, { id: usable.user.id, epoch: usable.epoch }, how)))
       return refuse('Your account was changed a moment ago. Please sign in again.');
     metrics.loginAttempts.inc({ outcome: 'success' });
     return seeOther(reply, `${basePath}${waiting?.path ?? pathOfNext(next ?? { name: 'account' })}`);
@@ -133,8 +142,13 @@ export const loginRoute: FastifyPluginAsyncZod<LoginRouteDeps> = async (app, dep
     },
   ) => {
     const page = loginPage({
-      action: `${basePath}/login`,
-      csrfToken: browser.anonymousCsrf(request, reply),
+      form: deps.passwordLogin
+        ? { action: `${basePath}/login`, csrfToken: browser.anonymousCsrf(request, reply) }
+        : undefined,
+      identityProvider: deps.providerLogin?.button({
+        request: view.sealed,
+        ...(view.next && nextPageFields(view.next)),
+      }),
       request: view.sealed,
       next: view.next && nextPageFields(view.next),
       email: view.email ?? view.waiting?.loginHint,
@@ -146,6 +160,10 @@ export const loginRoute: FastifyPluginAsyncZod<LoginRouteDeps> = async (app, dep
     });
     return sendPage(reply, status, page, view.waiting?.redirectUri);
   };
+};
+
+const nothingHere = async (): Promise<never> => {
+  throw new OAuthError('not_found', 'Nobody signs in with a password here.', 'not_found');
 };
 
 /** For the audit trail only. */

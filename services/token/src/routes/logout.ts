@@ -4,9 +4,16 @@ import type { Browser } from '../authorization/browser.ts';
 import { loginBefore, readNextPage } from '../authorization/next-page.ts';
 import { seeOther, sendPage } from '../authorization/pages.ts';
 import type { PendingRequests } from '../authorization/pending.ts';
+import type { ProviderLogin } from '../oidc/login.ts';
 import { messagePage } from '../views/message.ts';
 
-export type LogoutRouteDeps = { basePath: string; browser: Browser; pending: PendingRequests };
+export type LogoutRouteDeps = {
+  basePath: string;
+  browser: Browser;
+  pending: PendingRequests;
+  /** Sign-ins at an OpenID provider, where there is one. */
+  providerLogin: Pick<ProviderLogin, 'flows'> | undefined;
+};
 
 const text = z.string().optional();
 const LogoutForm = z.object({
@@ -30,6 +37,7 @@ export const logoutRoute: FastifyPluginAsyncZod<LogoutRouteDeps> = async (app, d
       return sendPage(reply, 403, page);
     }
     await deps.browser.signOut(request, reply);
+    deps.providerLogin?.flows.askToChoose(reply); // at the provider they are still signed in
     const sealed = request.body.request;
     const waiting = sealed === undefined ? undefined : await deps.pending.openAnyConsent(sealed);
     const next = readNextPage(request.body);

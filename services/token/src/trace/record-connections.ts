@@ -14,6 +14,8 @@ const steps: Readonly<Record<string, string>> = {
   '/oauth/authorize': 'authorization',
   '/oauth/continue': 'authorization',
   '/login': 'login',
+  '/oidc/start': 'login',
+  '/oidc/callback': 'login',
   '/consent': 'consent',
   '/consent/exchange': 'consent',
   '/oauth/device_authorization': 'device_authorization',

@@ -4,9 +4,8 @@ import { page } from './layout.ts';
 import { ascii, visible } from './visible.ts';
 
 export type LoginPage = {
-  /** Where the form posts `email`, `password`, `request` and `csrf_token`. */
-  action: string;
-  csrfToken: string;
+  /** Where the form posts `email`, `password`, `request` and `csrf_token`; without it nobody has a password here. */
+  form: { action: string; csrfToken: string } | undefined;
   /** The authorization request that waits for this sign-in. */
   request?: string | undefined;
   /** The page of ours that waits for this sign-in, as the fields that carry it. */
@@ -31,10 +30,9 @@ const purposes = {
   consent: 'to see what an app asks you to allow. You decide on the next page.',
 };
 
-/** Asks for e-mail and password, and says for which app. */
+/** Asks for e-mail and password, or leads to the identity provider, and says for which app. */
 export function loginPage(view: LoginPage): string {
-  const { action, csrfToken, request, email, problem, retryAfterSeconds, clientName, redirectHost } = view;
-  const { identityProvider } = view;
+  const { form, identityProvider, request, email, problem, retryAfterSeconds, clientName, redirectHost } = view;
   const failed = problem !== undefined || retryAfterSeconds !== undefined;
   const describedBy = failed ? 'problem' : undefined;
 
@@ -56,19 +54,23 @@ ${
 ${retryAfterSeconds !== undefined && html`<p>Try again in ${waitText(retryAfterSeconds)}.</p>`}
 </div>`
 }
-<form method="post" action="${action}">
-${hiddenFields({ csrf_token: csrfToken, request, ...view.next })}
+${
+  form &&
+  html`<form method="post" action="${form.action}">
+${hiddenFields({ csrf_token: form.csrfToken, request, ...view.next })}
 <label for="email">E-mail address</label>
 <input id="email" name="email" type="email" inputmode="email" autocomplete="username" autocapitalize="none" spellcheck="false" maxlength="254" required${attributes({ value: email, autofocus: !email, 'aria-describedby': describedBy })}>
 <label for="password">Password</label>
 <input id="password" name="password" type="password" autocomplete="current-password" required${attributes({ autofocus: Boolean(email), 'aria-describedby': describedBy })}>
 <button class="stretch" type="submit">Sign in</button>
-</form>
+</form>`
+}
+${form && identityProvider && html`<p class="or">or</p>`}
 ${
   identityProvider &&
-  html`<p class="or">or</p>
-<a class="button second" href="${identityProvider.href}">Continue with ${visible(identityProvider.displayName, 40)}</a>`
-}`;
+  html`<a class="button${form ? ' second' : ' stretch'}" href="${identityProvider.href}">Continue with ${visible(identityProvider.displayName, 40)}</a>`
+}
+${!form && !identityProvider && html`<p>Nobody can sign in here at the moment. Please tell whoever runs this server.</p>`}`;
   return page({ title: failed ? 'Problem: Sign in' : 'Sign in', body });
 }
 

@@ -11,7 +11,7 @@ import { otherUserPage } from './other-user.ts';
 /** Everything a stranger could try at once, long enough to be cut. */
 const hostile = `"><script>alert(1)</script>' onmouseover=x style=x \u202E\u200B\0 https://evil.test ${'w'.repeat(400)}`;
 
-const login = (over: Partial<LoginPage> = {}) => loginPage({ action: '/login', csrfToken: 'c5rf', ...over });
+const login = (over: Partial<LoginPage> = {}) => loginPage({ form: { action: '/login', csrfToken: 'c5rf' }, ...over });
 
 const consent = (over: Partial<ConsentPage> = {}) =>
   consentPage({
@@ -85,8 +85,13 @@ const otherUser = (text: string) =>
 
 const pages: Record<string, string> = {
   login: login(),
+  'login at a provider alone': login({
+    form: undefined,
+    identityProvider: { displayName: 'Acme', href: '/oidc/start' },
+  }),
+  'login nowhere': login({ form: undefined }),
   'login, hostile': login({
-    csrfToken: hostile,
+    form: { action: '/login', csrfToken: hostile },
     request: hostile,
     email: hostile,
     problem: hostile,

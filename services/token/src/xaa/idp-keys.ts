@@ -4,12 +4,14 @@ import type { Trust } from '@authserver/store';
 import type { Metrics } from '@authserver/telemetry';
 import type { Clock } from '../time.ts';
 
-/** The keys of trusted identity providers, in memory. */
+type Idp = Pick<Trust, 'id' | 'issuer' | 'jwksUri'>;
+
+/** The keys of identity providers, in memory. */
 export type KeptIdpKeys = {
   /** @throws {OAuthError} `temporarily_unavailable` when there are none to go by: nothing is wrong with the assertion */
-  of(idp: Trust): Promise<readonly Jwk[]>;
+  of(idp: Idp): Promise<readonly Jwk[]>;
   /** Newer keys than those of `of`, for an assertion that none of them signed; `undefined` when it is too early to ask. */
-  newerOf(idp: Trust): Promise<readonly Jwk[] | undefined>;
+  newerOf(idp: Idp): Promise<readonly Jwk[] | undefined>;
   /** An operator changed the identity provider, or had its keys fetched: what is known is not used again. */
   forget(idpId: string): void;
   forgetAll(): void;
@@ -39,12 +41,12 @@ export const keepIdpKeys = (deps: {
   const kept = new Map<string, KeptKeys>();
   const underWay = new Map<string, Promise<readonly Jwk[]>>();
   const nowMs = () => deps.clock.now().getTime();
-  const isCooling = (idp: Trust): boolean => {
+  const isCooling = (idp: Idp): boolean => {
     const { askedAt } = kept.get(idp.id) ?? {};
     return askedAt !== undefined && !underWay.has(idp.id) && nowMs() - askedAt < cooldownMs;
   };
 
-  const search = (idp: Trust): Promise<readonly Jwk[]> => {
+  const search = (idp: Idp): Promise<readonly Jwk[]> => {
     const askedAt = nowMs();
     // What was forgotten meanwhile is not brought back by an answer that was on its way.
     const keep = (entry: KeptKeys) => {
@@ -69,7 +71,7 @@ export const keepIdpKeys = (deps: {
     underWay.set(idp.id, started);
     return started;
   };
-  const searchOnce = (idp: Trust): Promise<readonly Jwk[]> => underWay.get(idp.id) ?? search(idp);
+  const searchOnce = (idp: Idp): Promise<readonly Jwk[]> => underWay.get(idp.id) ?? search(idp);
 
   return {
     async of(idp) {

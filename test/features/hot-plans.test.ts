@@ -118,7 +118,13 @@ const hot: Record<string, () => Promise<unknown>> = {
   'an issuance is written': () => store.issuances.insert({ ...issuance, id: uuidv7(new Date()) }),
 };
 
-type Node = { 'Node Type': string; 'Relation Name'?: string; 'Index Cond'?: string; Plans?: Node[] };
+type Node = {
+  'Node Type': string;
+  'Relation Name'?: string;
+  'Index Name'?: string;
+  'Index Cond'?: string;
+  Plans?: Node[];
+};
 const flatten = (node: Node): Node[] => [node, ...(node.Plans ?? []).flatMap(flatten)];
 
 /** Plans the first statement of some work as a connection does that will keep the plan, whatever the values. */
@@ -206,4 +212,20 @@ test('what grows is looked up by a key, also when the plan was made for a handfu
   await database.query('few_analyze', 'analyze', [], { planned: 'anew' });
   for (const work of Object.values(hot))
     requireByKey((await keptPlan(work)).filter((node) => growing.includes(node['Relation Name'] ?? '')));
+});
+
+test('a refresh token is spent by its hash, also where most families have a single one', async () => {
+  await database.query(
+    'many_tokens',
+    `insert into refresh_tokens (token_hash, family_id, issued_at, expires_at)
+     select sha256(n::text::bytea), gen_random_uuid(), now(), now() from generate_series(1, 5000) as n`,
+  );
+  await database.query('many_analyze', 'vacuum analyze refresh_tokens', [], { planned: 'anew' });
+  for (const several of [false, true]) {
+    const nodes = await keptPlan(() => store.refreshTokens.spend({ ...spending, several, issuance }));
+    const indexes = nodes
+      .filter((node) => node['Relation Name'] === 'refresh_tokens')
+      .map((node) => node['Index Name']);
+    assert.deepEqual(new Set(indexes.filter((name) => name !== undefined)), new Set(['refresh_tokens_pkey']));
+  }
 });

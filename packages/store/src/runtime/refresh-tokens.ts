@@ -159,10 +159,17 @@ const issuanceValues = (familyId: string, issuance: Issuance): unknown[] => [
   furtherTargetsColumn(issuance.furtherTargets),
 ];
 
+/**
+ * That a token found by its hash is of a family. Not by `=`, which would let an index of families find it: most have one
+ * token, so that one looks as good to the planner, but a family that was refreshed for months has thousands.
+ */
+export const ofFamily = (token: string, familyId: string): string =>
+  `${token}.family_id is not distinct from ${familyId}`;
+
 const spending = (family: string, alsoWith = ''): string => `
   with ${family}, spent as (
     update refresh_tokens t set spent_at = $5, successor_hash = $13
-      from family where t.token_hash = $12 and t.family_id = family.id and t.spent_at is null
+      from family where t.token_hash = $12 and ${ofFamily('t', 'family.id')} and t.spent_at is null
     returning family.id, family.client_id, family.user_id
   ), successor as (
     insert into refresh_tokens (token_hash, family_id, issued_at, expires_at) select $13, id, $5, $14 from spent

@@ -1,7 +1,7 @@
 import { bytea, columnsOf, text, timestamptz, uuid } from '../columns.ts';
 import type { Queryable } from '../db.ts';
 import { inOrder } from '../gather.ts';
-import type { Spending } from './refresh-tokens.ts';
+import { ofFamily, type Spending } from './refresh-tokens.ts';
 
 /**
  * Spends many refresh tokens, each of a family with one target, in one statement; says which. It does to each what `spend`
@@ -57,7 +57,7 @@ const spendMany = `
   ), spent as (
     update refresh_tokens t set spent_at = a.issued_at, successor_hash = a.successor_hash
       from family a cross join lateral (
-        select ctid from refresh_tokens where token_hash = a.token_hash and family_id = a.family_id limit 1) as found
+        select ctid from refresh_tokens r where r.token_hash = a.token_hash and ${ofFamily('r', 'a.family_id')} limit 1) as found
      where t.ctid = found.ctid and t.spent_at is null
     returning a.*
   ), successor as (

@@ -89,6 +89,54 @@ test('writes that come together go out in a few statements, two at a time', asyn
   assert.equal(await countStored(rows), 1000);
 });
 
+/** A writer whose first statement is in flight until it is let go. */
+const besideOne = async (limits: Limits) => {
+  const held = Promise.withResolvers<void>();
+  let first = true;
+  const { db, seen } = observed(async () => {
+    if (!first) return;
+    first = false;
+    await held.promise;
+  });
+  const writer = writerOn(db, limits);
+  const one = writer(issuance());
+  await new Promise((resolve) => setImmediate(resolve));
+  return {
+    seen,
+    write: (count: number) => Promise.all(Array.from({ length: count }, () => writer(issuance()))),
+    letGo: () => {
+      held.resolve();
+      return one;
+    },
+  };
+};
+
+test('the few who come while a statement is in flight wait for it, and share the next', async () => {
+  const { seen, write, letGo } = await besideOne({ crowd: 10, patienceMs: 60_000 });
+  const few = write(5);
+  await setTimeout(50);
+  const more = write(4);
+  await setTimeout(50);
+  assert.equal(seen.statements, 1);
+  letGo();
+  await Promise.all([few, more]);
+  assert.equal(seen.statements, 2);
+});
+
+test('a crowd does not wait for the statement in flight', async () => {
+  const { seen, write, letGo } = await besideOne({ crowd: 10, patienceMs: 60_000 });
+  await write(10);
+  assert.deepEqual([seen.statements, seen.running], [2, 1]);
+  await letGo();
+});
+
+test('nobody waits long for the statement in flight', async () => {
+  const { seen, write, letGo } = await besideOne({ crowd: 10, patienceMs: 20 });
+  await write(2);
+  assert.deepEqual([seen.statements, seen.running], [2, 1]);
+  await letGo();
+});
+
 test('a write resolves only when its row is committed, with all that it says', async () => {
   const writer = writerOn(database);
   const row = issuance({

@@ -243,6 +243,16 @@ test('gates come in their order, each once for the request or once for each targ
   assert.equal(gates.filter(({ gate }) => gate === 'consent').length, 2);
 });
 
+test('a token for an assertion names its client behind whoever stands in front, and the identity provider last', () => {
+  const vouched = { sub: 'https://idp.example.com' };
+  assert.deepEqual(decide(facts({}, { act: vouched })).act, {
+    ...{ sub: 'gateway', actor_type: 'service' },
+    act: { sub: 'assistant', actor_type: 'service', act: vouched },
+  });
+  const second = { sub: 'other', actor_type: 'agent', act: vouched };
+  assert.deepEqual(decide(facts({}, { act: second })).act?.act, second);
+});
+
 test('who acted before decides nothing [R8693-11]', () => {
   const chains = [undefined, { sub: 'gateway' }, { sub: 'stranger', act: { sub: 'gateway' } }];
   for (const client of [facts().client, { ...assistant, clientId: 'stranger' }]) {

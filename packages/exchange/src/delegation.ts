@@ -13,7 +13,7 @@ export const actingClientOf = ({ clientId, subject }: ExchangedToken): string | 
  */
 export const actorOf = ({ client, subject, actor }: ExchangeFacts, places: readonly Place[]): Actor | undefined => {
   const fronted = places.some(({ way }) => way.kind === 'fronted');
-  const behind = fronted ? (subject.act ?? hop(subject)) : subject.act;
+  const behind = fronted && !namesClient(subject.act) ? hop(subject, subject.act) : subject.act;
   const acting = actor && actingClientOf(actor);
   if (actor && acting !== undefined && acting !== client.clientId)
     return hop(actor, fronted ? hop(client, behind) : behind);
@@ -23,6 +23,9 @@ export const actorOf = ({ client, subject, actor }: ExchangeFacts, places: reado
 /** How long the chain of the new token is: in actors, or in exchanges, where nobody was named. */
 export const depthOf = (facts: ExchangeFacts, places: readonly Place[]): number =>
   Math.max(actorsOf(actorOf(facts, places)).length, facts.subject.exchanges + 1);
+
+/** An identity provider that vouched for the subject (ID-JAG) stands in `act` as well, and is no client that acted. */
+const namesClient = (act: Actor | undefined): boolean => act?.actor_type !== undefined;
 
 const hop = ({ clientId, agent }: { clientId: string; agent: boolean }, act?: Actor): Actor => ({
   sub: clientId,

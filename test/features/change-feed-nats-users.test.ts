@@ -2,7 +2,8 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { test } from 'node:test';
-import { examineNats, type NatsSettings } from '@authserver/events';
+import type { NatsSettings } from '@authserver/events';
+import { examineNats } from '@authserver/events/nats';
 import { connect, type NatsConnection } from 'nats';
 import { type AuthServer, soon, startAuthServer } from '../support/auth-server.ts';
 import { runCli } from '../support/command-line.ts';

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import { createHash, randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { after, test } from 'node:test';
-import { openRedis } from '@authserver/replay';
+import { openRedis } from '@authserver/replay/redis';
 import { startAuthServer } from '../support/auth-server.ts';
 import { askWith, newClientKey, signAssertion } from '../support/client-assertion.ts';
 import { DpopKey } from '../support/dpop-key.ts';

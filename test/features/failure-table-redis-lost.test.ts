@@ -5,7 +5,7 @@
 import assert from 'node:assert/strict';
 import { after, test } from 'node:test';
 import { inspect } from 'node:util';
-import { openRedis } from '@authserver/replay';
+import { openRedis } from '@authserver/replay/redis';
 import { startAuthServer } from '../support/auth-server.ts';
 import { TestBrowser } from '../support/browser.ts';
 import { DpopKey } from '../support/dpop-key.ts';

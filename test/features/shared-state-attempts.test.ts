@@ -8,8 +8,8 @@ import {
   attemptsInRedis,
   attemptsWithFallback,
   deleteExpiredAttempts,
-  openRedis,
 } from '@authserver/replay';
+import { openRedis } from '@authserver/replay/redis';
 import { openDatabase } from '@authserver/store';
 import { lockoutRules as rules, sharedEngines } from '../support/shared-state.ts';
 

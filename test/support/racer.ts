@@ -4,10 +4,10 @@ import {
   createLeases,
   leasesInPostgres,
   leasesInRedis,
-  openRedis,
   singleUseInPostgres,
   singleUseInRedis,
 } from '@authserver/replay';
+import { openRedis } from '@authserver/replay/redis';
 import { openDatabase } from '@authserver/store';
 import type { Race } from './race.ts';
 

@@ -11,7 +11,6 @@ import {
   type Leases,
   leasesInPostgres,
   leasesInRedis,
-  openRedis,
   type RateLimiter,
   type RedisConnection,
   type RedisSettings,
@@ -19,6 +18,7 @@ import {
   singleUseInPostgres,
   singleUseInRedis,
 } from '@authserver/replay';
+import { openRedis } from '@authserver/replay/redis';
 import { type Database, openDatabase } from '@authserver/store';
 import { createDatabase } from './database.ts';
 import { redis as findRedis } from './services.ts';

@@ -110,7 +110,10 @@ const patienceMs = 2_000;
 
 const lookAtRedis = async (config: Config): Promise<Finding[]> => {
   if (!config.redis.url) return [];
-  const { evictionPolicy, openRedis, redisSettings } = await import('@authserver/replay');
+  const [{ redisSettings }, { evictionPolicy, openRedis }] = await Promise.all([
+    import('@authserver/replay'),
+    import('@authserver/replay/redis'),
+  ]);
   const settings = redisSettings(config);
   if (!settings) return [];
   let reason = `no answer within ${patienceMs / 1000} s`;

@@ -5,7 +5,10 @@ import { type Finding, ok, problem, warning } from './finding.ts';
 /** Whether NATS can be reached, and whether these credentials allow what a plane needs of it and no more. */
 export const lookAtNats = async ({ nats, admin }: Config): Promise<Finding[]> => {
   if (nats.url.length === 0) return [];
-  const { examineNats, placesOf } = await import('@authserver/events');
+  const [{ placesOf }, { examineNats }] = await Promise.all([
+    import('@authserver/events'),
+    import('@authserver/events/nats'),
+  ]);
   const servers = placesOf(nats);
   const found = await examineNats(nats, 'authserver doctor');
   if (found.trouble !== undefined) {

@@ -3,10 +3,8 @@ import type { Config } from '@authserver/config';
 import {
   type ChangeFeed,
   createChangeFeed,
-  createRelay,
   type FeedWatcher,
   type NatsTrouble,
-  natsChannel,
   notifyChannel,
   placesOf,
   type Relay,
@@ -25,10 +23,10 @@ export type FeedOptions = {
 };
 
 /** What a pod follows: LISTEN, and NATS if there is one. Not started. */
-export const openTokenFeed = (options: FeedOptions): ChangeFeed => {
+export const openTokenFeed = async (options: FeedOptions): Promise<ChangeFeed> => {
   const { config, metrics, tracing } = options;
   const nats = natsReporter(options, 'token');
-  const channels = config.nats.url.length === 0 ? [] : [natsChannel(config.nats, nats)];
+  const channels = isUsed(config) ? [(await natsClient()).natsChannel(config.nats, nats)] : [];
   return createChangeFeed({
     ...feedOf(options, 'token'),
     channels: [notifyChannel(options.dsn, interrupted(options)), ...channels],
@@ -44,13 +42,13 @@ export const openTokenFeed = (options: FeedOptions): ChangeFeed => {
 };
 
 /** What a control plane follows: LISTEN. With NATS it publishes there whatever the feed hears of. Not started. */
-export const openAdminFeed = (options: FeedOptions): ChangeFeed => {
+export const openAdminFeed = async (options: FeedOptions): Promise<ChangeFeed> => {
   const { config, metrics } = options;
   let published: 'up' | 'down' = 'down';
   const onUp = (up: boolean): void => {
     published = up ? 'up' : 'down';
   };
-  const relay = config.nats.url.length === 0 ? undefined : openRelay(options, onUp);
+  const relay = isUsed(config) ? await openRelay(options, onUp) : undefined;
   const watcher = feedOf(options, 'admin');
   const feed = createChangeFeed({
     ...watcher,
@@ -78,6 +76,11 @@ export const openAdminFeed = (options: FeedOptions): ChangeFeed => {
 };
 
 type Plane = 'token' | 'admin';
+
+const isUsed = ({ nats }: Config): boolean => nats.url.length > 0;
+
+/** Some megabytes that most processes never need. */
+const natsClient = () => import('@authserver/events/nats');
 
 const interrupted =
   ({ logger }: FeedOptions) =>
@@ -110,7 +113,8 @@ const feedOf = (options: FeedOptions, plane: Plane) => {
   } satisfies Partial<FeedWatcher> & Record<string, unknown>;
 };
 
-const openRelay = (options: FeedOptions, tellUp: (up: boolean) => void): Relay => {
+const openRelay = async (options: FeedOptions, tellUp: (up: boolean) => void): Promise<Relay> => {
+  const { createRelay } = await natsClient();
   const { config, metrics } = options;
   const nats = natsReporter(options, 'admin');
   return createRelay({

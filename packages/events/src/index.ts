@@ -1,10 +1,8 @@
 export * from './catalogue.ts';
 export * from './feed.ts';
 export { type HintOutcome, hintOutcomes } from './hints.ts';
-export * from './nats.ts';
-export { examineNats, type NatsExamination } from './nats-examination.ts';
 export type { NatsSettings } from './nats-settings.ts';
 export { placesOf } from './nats-settings.ts';
 export { type NatsTrouble, natsTroubles } from './nats-trouble.ts';
 export * from './notify.ts';
-export * from './relay.ts';
+export type { Relay } from './relay.ts';

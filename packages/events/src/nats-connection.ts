@@ -1,7 +1,9 @@
 import { setTimeout } from 'node:timers/promises';
 import { connect, errors, type NatsConnection } from 'nats';
-import { type NatsSettings, toConnectionOptions } from './nats-settings.ts';
-import { type NatsTrouble, troubleOf } from './nats-trouble.ts';
+import { troubleOf } from './nats-failure.ts';
+import { toConnectionOptions } from './nats-options.ts';
+import type { NatsSettings } from './nats-settings.ts';
+import type { NatsTrouble } from './nats-trouble.ts';
 
 const firstDelayMs = 200;
 const longestDelayMs = 5_000;

@@ -1,8 +1,10 @@
 import { connect } from 'nats';
 import { subjectOf, toMessage } from './catalogue.ts';
 import { settle, watchRefusals } from './nats-connection.ts';
-import { type NatsSettings, toConnectionOptions } from './nats-settings.ts';
-import { type NatsTrouble, troubleOf } from './nats-trouble.ts';
+import { troubleOf } from './nats-failure.ts';
+import { toConnectionOptions } from './nats-options.ts';
+import type { NatsSettings } from './nats-settings.ts';
+import type { NatsTrouble } from './nats-trouble.ts';
 
 export type NatsExamination =
   | { trouble: NatsTrouble }

@@ -1,4 +1,5 @@
-import { createRedisClient, type RedisSettings } from './redis-client.ts';
+import { createRedisClient } from './redis-client.ts';
+import type { RedisSettings } from './redis-settings.ts';
 
 /**
  * Asks Redis over a connection of its own, for whoever keeps none. Resolves when it answers.

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { temporarilyUnavailable } from '@authserver/oauth';
 import { inSpan, type redisUses, type SpanOptions } from '@authserver/telemetry';
-import { createRedisClient, placeOf, type RedisClient, type RedisSettings } from './redis-client.ts';
+import { createRedisClient, type RedisClient } from './redis-client.ts';
+import { placeOf, type RedisSettings } from './redis-settings.ts';
 
 /** What Redis is used for; a metric label. */
 export type RedisUse = (typeof redisUses)[number];

@@ -5,7 +5,7 @@ import type { Config } from '@authserver/config';
 import type { DataCipher } from '@authserver/encryption';
 import type { FeedStatus } from '@authserver/events';
 import { type KeyStore, rotationsUntil } from '@authserver/keys';
-import { pingRedis, redisSettings } from '@authserver/replay';
+import { redisSettings } from '@authserver/replay';
 import { type Database, pendingMigrations, type Repositories } from '@authserver/store';
 import type { Logger } from '@authserver/telemetry';
 import type { z } from 'zod';
@@ -88,6 +88,7 @@ export const probeSubsystems = async (deps: ProbeDeps): Promise<Subsystem[]> => 
       ? []
       : [
           probe('redis', undefined, async () => {
+            const { pingRedis } = await import('@authserver/replay/redis');
             await pingRedis(redis, patienceMs / 2);
             return answered;
           }),

@@ -56,7 +56,7 @@ export const openAdminApp = async (options: AdminServiceOptions & { follow?: boo
   });
   exposePool(metrics, 'admin', database);
   let draining = false;
-  const feed = options.follow ? openAdminFeed({ ...options, database }) : undefined;
+  const feed = options.follow ? await openAdminFeed({ ...options, database }) : undefined;
   try {
     await seedConfiguration(createStore(database), config, options);
     const plane = createAdminPlane({

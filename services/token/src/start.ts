@@ -4,7 +4,7 @@ import { type Config, drainTimes, isLocalhostIssuer, parseAddress } from '@auths
 import type { FeedStatus } from '@authserver/events';
 import { type Check, drain, type HttpServer, listen, type Readiness } from '@authserver/http';
 import type { Keyring } from '@authserver/keys';
-import { openRedis, type RedisConnection, redisSettings } from '@authserver/replay';
+import { type RedisConnection, redisSettings } from '@authserver/replay';
 import { type Database, keepPartitions, openDatabase, partitionsUntil } from '@authserver/store';
 import { type Logger, type Metrics, type Tracing, version } from '@authserver/telemetry';
 import { createTokenApp } from './app.ts';
@@ -69,7 +69,7 @@ export const startTokenService = async (options: TokenServiceOptions): Promise<T
     onAudited: mirrorAudit(logger),
   });
   exposePool(metrics, 'token', database);
-  const feed = openTokenFeed({ ...options, database });
+  const feed = await openTokenFeed({ ...options, database });
   const now = () => options.clock.now();
   const partitions = keepPartitions({
     database,
@@ -83,7 +83,7 @@ export const startTokenService = async (options: TokenServiceOptions): Promise<T
     })),
   );
 
-  const redis = connectRedis(options);
+  const redis = await connectRedis(options);
 
   let keyReload: NodeJS.Timeout | undefined;
   let draining = false;
@@ -150,24 +150,23 @@ export const startTokenService = async (options: TokenServiceOptions): Promise<T
 };
 
 /** Redis may be away when we start, and any time after: what needs it is refused, the rest goes on. */
-const connectRedis = ({ config, logger, metrics }: TokenServiceOptions): RedisConnection | undefined => {
+const connectRedis = async ({ config, logger, metrics }: TokenServiceOptions): Promise<RedisConnection | undefined> => {
   const settings = redisSettings(config);
-  return (
-    settings &&
-    openRedis({
-      ...settings,
-      issuer: config.server.issuer,
-      onLost: (place, reason) => logger.error({ ...place, reason }, 'Redis is not reachable'),
-      onBack: (place) => logger.info(place, 'Redis is reachable again'),
-      onForgetful: (policy) =>
-        logger.error(
-          { policy },
-          'Redis deletes keys when it is full, so what was used once might be used again: set maxmemory-policy to noeviction',
-        ),
-      onRun(use, seconds, failed) {
-        metrics.dbDuration.observe({ operation: `redis_${use}`, store: 'redis' }, seconds);
-        if (failed) metrics.redisErrors.inc({ use });
-      },
-    })
-  );
+  if (settings === undefined) return undefined;
+  const { openRedis } = await import('@authserver/replay/redis');
+  return openRedis({
+    ...settings,
+    issuer: config.server.issuer,
+    onLost: (place, reason) => logger.error({ ...place, reason }, 'Redis is not reachable'),
+    onBack: (place) => logger.info(place, 'Redis is reachable again'),
+    onForgetful: (policy) =>
+      logger.error(
+        { policy },
+        'Redis deletes keys when it is full, so what was used once might be used again: set maxmemory-policy to noeviction',
+      ),
+    onRun(use, seconds, failed) {
+      metrics.dbDuration.observe({ operation: `redis_${use}`, store: 'redis' }, seconds);
+      if (failed) metrics.redisErrors.inc({ use });
+    },
+  });
 };

@@ -24,7 +24,7 @@ const app = await createAdminApp(
     keyStore,
     cipher: undefined,
     keyring: createKeyring({ store: keyStore, clock }),
-    logger: createLogger({ level: 'fatal', format: 'json', stdout: false }),
+    logger: createLogger({ level: 'fatal', stdout: false }),
     metrics: createMetrics(),
     clock,
     version: 'test',

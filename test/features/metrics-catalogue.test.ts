@@ -135,7 +135,7 @@ const collectors = ['grpc', 'http'] as const;
 for (const way of collectors)
   test(`a collector is sent every series over ${way}, with the values Prometheus is shown`, async () => {
     const receiver = await startOtlpReceiver();
-    const logger = createLogger({ level: 'error', format: 'json', stdout: true });
+    const logger = createLogger({ level: 'error', stdout: true });
     for (const [at, { metrics }] of planes().entries()) {
       const settings = { provider: 'both', otel_endpoint: receiver[way], insecure: true } as const;
       let shown = await metrics.whole();

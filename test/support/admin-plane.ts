@@ -21,7 +21,7 @@ export const startAdminPlane = async (
   const service = await startAdminService({
     ...options,
     adminApiKey: key,
-    logger: createLogger({ level, format: 'json', stdout: true }),
+    logger: createLogger({ level, stdout: true }),
     metrics,
   });
   const url = `http://localhost:${service.port}`;

@@ -134,7 +134,7 @@ export const startPods = async (
       const config = configFrom(settings, options.secrets, path);
       const metrics = createMetrics();
       const { keyring, closeKeys } = await openKeys(config, dsn, own, options);
-      const logger = createLogger({ level: config.observability.logging.level, format: 'json', stdout: true });
+      const logger = createLogger({ level: config.observability.logging.level, stdout: true });
       const service = await startTokenService({
         config,
         dsn,

@@ -51,7 +51,7 @@ export const openAdminInProcess = async (options: {
     keyStore: prepared.keyStore,
     cipher: prepared.cipher,
     adminApiKey: prepared.adminApiKey,
-    logger: createLogger({ level: 'error', format: 'text', stdout: false }),
+    logger: createLogger({ level: 'error', stdout: false }),
     metrics: createMetrics(),
     clock: { now: () => new Date() },
     actor: 'cli',

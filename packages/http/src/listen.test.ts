@@ -7,7 +7,7 @@ import { createLogger, createMetrics } from '@authserver/telemetry';
 import { drain, openPorts } from './listen.ts';
 import { createHttpServer } from './server.ts';
 
-const logger = createLogger({ level: 'error', format: 'json', stdout: false });
+const logger = createLogger({ level: 'error', stdout: false });
 const wide = { readTimeoutMs: 5_000, writeTimeoutMs: 5_000, idleTimeoutMs: 5_000 };
 
 /** A server that answers `/slow` after 300 ms, everything else at once, and says on every answer whether it is leaving. */

@@ -5,7 +5,7 @@ import { createLogger, createMetrics } from '@authserver/telemetry';
 import { createHttpServer } from './server.ts';
 
 const app = createHttpServer({
-  logger: createLogger({ level: 'silent', format: 'json', stdout: false }),
+  logger: createLogger({ level: 'silent', stdout: false }),
   metrics: createMetrics(),
   headers: { 'x-frame-options': 'DENY', 'cache-control': 'no-store' },
   trustedProxies: [],
@@ -48,7 +48,7 @@ test('a header that is none stops the start', () => {
 });
 const carrying = (headers: Record<string, string>) =>
   createHttpServer({
-    logger: createLogger({ level: 'silent', format: 'json', stdout: false }),
+    logger: createLogger({ level: 'silent', stdout: false }),
     metrics: createMetrics(),
     headers,
     ...{ trustedProxies: [], readTimeoutMs: 1, writeTimeoutMs: 1, idleTimeoutMs: 1 },

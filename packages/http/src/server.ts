@@ -53,6 +53,11 @@ const timeoutCheckMs = 2_000;
 const jsonBodyLimit = 1024 * 1024;
 const formBodyLimit = 64 * 1024;
 
+/** Where it is told of no compilers at all, Fastify loads its own, which are some megabytes for nothing. */
+const setBelow = (): never => {
+  throw new Error('the compilers are set before any route is');
+};
+
 /**
  * A Fastify instance with what both planes share: zod at the edges, request ids of our own making, limits, an access log
  * that knows paths but no queries, and request metrics by route template.
@@ -85,6 +90,7 @@ export const createHttpServer = (options: HttpServerOptions): HttpServer => {
     return503OnClosing: false,
     // A path the router cannot read is refused like anything else: in the words of the plane.
     frameworkErrors: (error, request, reply) => void app.errorHandler(error, request, reply),
+    schemaController: { compilersFactory: { buildValidator: setBelow, buildSerializer: setBelow } },
   }).withTypeProvider<ZodTypeProvider>();
 
   carryHeaders(app.server, options.headers ?? {});

@@ -7,7 +7,7 @@ import { test } from 'node:test';
 /** Logs 40 MB, says so on standard error, and goes on for as long as its standard input is open. */
 const talker = `
   import { createLogger } from '${new URL('logger.ts', import.meta.url).href}';
-  const logger = createLogger({ level: 'info', format: 'json', stdout: true });
+  const logger = createLogger({ level: 'info', stdout: true });
   for (let n = 0; n < 200; n += 1) {
     for (let line = 0; line < 1000; line += 1) logger.info({ n, text: 'x'.repeat(120) }, 'line');
     await new Promise(setImmediate);
@@ -40,7 +40,7 @@ test('what has gathered is written when the process ends, however it does', asyn
   for (const end of ['', 'process.exit(3);', "throw new Error('a fault');"]) {
     const script = `
       import { createLogger } from '${new URL('logger.ts', import.meta.url).href}';
-      const logger = createLogger({ level: 'info', format: 'json', stdout: true });
+      const logger = createLogger({ level: 'info', stdout: true });
       for (let n = 0; n < 200; n += 1) logger.info({ n, text: n === 50 ? '€'.repeat(40_000) : 'xé€'.repeat(20) }, 'line');
       ${end}`;
     const child = spawn(process.execPath, ['--input-type=module', '-e', script], {

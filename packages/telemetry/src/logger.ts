@@ -1,12 +1,12 @@
 import { pino } from 'pino';
-import { PinoPretty } from 'pino-pretty';
 import { gatherLines, worthWriting } from './gather-lines.ts';
 import { spanFields } from './spans.ts';
 
 export type Logger = pino.Logger;
 export type LogOptions = {
   level: string;
-  format: 'json' | 'text';
+  /** Where lines go in text format; without it standard output has JSON. */
+  text?: Lines | undefined;
   stdout: boolean;
   component?: string;
   /** Say in which file and line a record was written. */
@@ -21,20 +21,17 @@ export type LogOptions = {
  */
 const mostUnread = 8 * 1024 * 1024;
 
-type Lines = { write(line: string): unknown };
+export type Lines = { write(line: string): unknown };
 
 /**
  * The process logger. Nothing secret is handed to it in the first place; the redaction list is the second fence, for
  * headers that a library may attach.
- *
- * In text format lines are written synchronously and are meant for a person at a terminal.
  */
 export const createLogger = (options: LogOptions): Logger => {
-  const { stdout, format, also } = options;
+  const { stdout, text, also } = options;
   const settings = settingsOf({ ...options, level: stdout || also ? options.level : 'silent' });
-  const gathered = stdout && format === 'json' ? gather() : undefined;
-  const pretty = stdout && format === 'text' ? PinoPretty(textFormat) : undefined;
-  const lines = gathered ?? pretty;
+  const gathered = stdout && !text ? gather() : undefined;
+  const lines = gathered ?? (stdout ? text : undefined);
   const logger = pino(settings, also ? withAlso(lines, also) : (lines ?? nowhere));
   gathered?.tellLost((count) =>
     logger.error({ lines: count }, 'lines of the log were lost, because nobody read it fast enough'),
@@ -42,7 +39,6 @@ export const createLogger = (options: LogOptions): Logger => {
   return logger;
 };
 
-const textFormat = { sync: true, ignore: 'service,hostname,pid', translateTime: 'SYS:HH:MM:ss.l' };
 const nowhere: Lines = { write: () => {} };
 
 const withAlso = (lines: Lines = nowhere, also: (line: string) => void): Lines => ({

@@ -30,8 +30,9 @@ export const openLog = async (
     const { otel_endpoint: endpoint, insecure } = outputs;
     otlp = await startOtlpLogs({ endpoint, insecure, instanceId, logger: () => logger, onDropped });
   }
+  const text = format === 'text' ? (await import('./text-lines.ts')).openTextLines() : undefined;
   const logger: Logger = createLogger({
-    ...{ level, format, source, stdout: outputs.stdout || !otlp, also: otlp?.write },
+    ...{ level, text, source, stdout: outputs.stdout || !otlp, also: otlp?.write },
     ...(component === undefined ? {} : { component }),
   });
   return { logger, stop: async (withinMs) => otlp?.stop(withinMs) };

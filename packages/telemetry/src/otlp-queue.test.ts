@@ -32,7 +32,7 @@ test('what finds the queue full and what the collector does not take is counted,
     const key = `${signal} ${reason}`;
     dropped[key] = (dropped[key] ?? 0) + count;
   };
-  const logger = createLogger({ level: 'silent', format: 'json', stdout: false });
+  const logger = createLogger({ level: 'silent', stdout: false });
   const endpoint = `http://127.0.0.1:${(collector.address() as AddressInfo).port}`;
   const options = { endpoint, insecure: true, instanceId: 'test', onDropped };
   const tracing = await startTracing({ ...options, sampleRate: 1, logger });

@@ -12,7 +12,7 @@ after(() => nobody.close());
 const endpoint = `http://127.0.0.1:${(nobody.address() as AddressInfo).port}`;
 
 const tracingAt = async (sampleRate: number): Promise<Tracing> => {
-  const logger = createLogger({ level: 'silent', format: 'json', stdout: false });
+  const logger = createLogger({ level: 'silent', stdout: false });
   const tracing = await startTracing({
     endpoint,
     insecure: true,

@@ -23,7 +23,7 @@ test('without a database whatever lives there is unhealthy, and the rest is not'
     cipher: undefined,
     keyStore: keyfileStore({ directory, algorithm: 'ES256', maxTokenLifetimeSeconds: 60 }),
     ping: () => database.query('ping', 'select 1'),
-    logger: createLogger({ level: 'fatal', format: 'json', stdout: false }),
+    logger: createLogger({ level: 'fatal', stdout: false }),
   });
   assert.deepEqual(Object.fromEntries(subsystems.map(({ name, status }) => [name, status])), {
     storage: 'unhealthy',

@@ -18,7 +18,7 @@ const store = {
   adminKeyFailures: { find: away, count: away, takeEnded: away },
   transaction: away,
 } as unknown as Store;
-const logger = createLogger({ level: 'fatal', format: 'json', stdout: false });
+const logger = createLogger({ level: 'fatal', stdout: false });
 
 /** A guard over a database that is away. */
 const createTestGuard = (rootKey: string | undefined, max = 3) => {

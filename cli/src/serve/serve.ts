@@ -1,9 +1,10 @@
-import { type AdminService, startAdminService } from '@authserver/admin';
+import type { AdminService } from '@authserver/admin';
 import { notesAtStart, type Prepared, type Running, runProcess } from '@authserver/boot';
 import { isLocalhostIssuer, loadConfig } from '@authserver/config';
 import { type Check, failed } from '@authserver/http';
 import { openTelemetry } from '@authserver/telemetry';
-import { startTokenService, startTokenWorkers, type TokenService, type TokenWorkers } from '@authserver/token';
+import type { TokenService } from '@authserver/token';
+import type { TokenWorkers } from '@authserver/token/workers';
 import { cliName, nextSteps, renderBanner } from './banner.ts';
 import { openConfiguredDatabase } from './database.ts';
 
@@ -51,13 +52,21 @@ export const serve = async ({ configPath, role, newSigningKeys, workers, env }: 
     const starting: Check = { name: 'token', look: () => failed('is starting') };
     const moreChecks = () => (pool ?? token)?.checks ?? (roles.token ? [starting] : []);
     try {
-      if (roles.admin)
+      // Each plane is loaded by those that run it.
+      if (roles.admin) {
+        const { startAdminService } = await import('@authserver/admin');
         admin = await startAdminService({
           ...{ ...common, ...loggerOf('admin'), keyStore, cipher, adminApiKey, moreChecks },
         });
+      }
       const forToken = { ...common, ...loggerOf('token'), sessionSecret, internalListener: !roles.admin, steps };
-      if (roles.token && workers > 1) pool = await startTokenWorkers({ ...forToken, count: workers });
-      else if (roles.token) token = await startTokenService(forToken);
+      if (roles.token && workers > 1) {
+        const { startTokenWorkers } = await import('@authserver/token/workers');
+        pool = await startTokenWorkers({ ...forToken, count: workers });
+      } else if (roles.token) {
+        const { startTokenService } = await import('@authserver/token');
+        token = await startTokenService(forToken);
+      }
     } catch (error) {
       await close();
       throw error;

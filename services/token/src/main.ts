@@ -4,19 +4,23 @@
  */
 import cluster from 'node:cluster';
 import { runService } from '@authserver/boot';
-import { startTokenService } from './start.ts';
-import { startTokenWorkers } from './workers/pool.ts';
-import { runTokenWorker } from './workers/worker.ts';
 
-if (cluster.isWorker) runTokenWorker({ start: startTokenService, env: process.env });
-else
+const serving = () => import('./start.ts');
+
+if (cluster.isWorker) {
+  const [{ runTokenWorker }, { startTokenService }] = await Promise.all([import('./workers/worker.ts'), serving()]);
+  runTokenWorker({ start: startTokenService, env: process.env });
+} else
   await runService({
     role: 'token',
     argv: process.argv.slice(2),
     env: process.env,
-    start: ({ prepared, workers, ...context }) => {
+    // The parent of workers hands out connections, and loads nothing of what they do.
+    start: async ({ prepared, workers, ...context }) => {
       const { dsn, keyring, sessionSecret } = prepared;
       const common = { ...context, dsn, sessionSecret, internalListener: true };
-      return workers > 1 ? startTokenWorkers({ ...common, count: workers }) : startTokenService({ ...common, keyring });
+      if (workers === 1) return (await serving()).startTokenService({ ...common, keyring });
+      const { startTokenWorkers } = await import('./workers/pool.ts');
+      return startTokenWorkers({ ...common, count: workers });
     },
   });

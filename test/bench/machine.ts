@@ -20,7 +20,13 @@ export const pin = (pid: number, core: number): void => {
   if (pinned) execFileSync('taskset', ['-a', '-c', '-p', String(core), String(pid)], { stdio: 'ignore' });
 };
 
-export type Server = { child: ChildProcess; pid: number; stop(): Promise<void> };
+export type Server = {
+  child: ChildProcess;
+  pid: number;
+  /** Resident when it first answered. */
+  readyMegabytes: number;
+  stop(): Promise<void>;
+};
 
 /** A Node program that has answered at `readyUrl`. What it logs goes to a file, as a pipe would need a reader. */
 export const startServer = async (options: {
@@ -34,7 +40,7 @@ export const startServer = async (options: {
   const log = openSync(options.logFile, 'w');
   const child = spawn(command, args, {
     cwd: join(import.meta.dirname, '../..'),
-    env: { ...process.env, ...options.env },
+    env: { MALLOC_ARENA_MAX: '2', ...process.env, ...options.env }, // as `npm start` does, and the same for all
     stdio: ['ignore', log, log],
   });
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
@@ -50,7 +56,8 @@ export const startServer = async (options: {
       );
     await sleep(50);
   }
-  return { child, pid: child.pid as number, stop };
+  const pid = child.pid as number;
+  return { child, pid, readyMegabytes: residentMegabytes(pid), stop };
 };
 
 const answers = async (url: string): Promise<boolean> => {

@@ -10,7 +10,8 @@ import { cpus, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openEmbeddedPostgres } from '@authserver/cli/embedded-postgres';
 import pg from 'pg';
-import { otherCore, pin, pinned, residentMegabytes } from './machine.ts';
+import { otherCore, pin, pinned } from './machine.ts';
+import { measureTokenPod, memoryRow } from './memory.ts';
 import { readOptions } from './options.ts';
 import { reportOperations, table } from './report.ts';
 import { measure, type Round } from './rounds.ts';
@@ -49,8 +50,8 @@ try {
       `${options.rounds} rounds of ${options.seconds} s, ${pinned ? 'the server on a core of its own' : 'not pinned'}\n`,
   );
   console.log(reportOperations(results));
-  const memory = subjects.map(({ name, server }) => [name, `${residentMegabytes(server.pid)} MB`]);
-  console.log(`\n${table([['server', 'resident after the load'], ...memory])}`);
+  const memory = [...subjects.map(memoryRow), await measureTokenPod(authserver, options)];
+  console.log(`\n${table([['server', 'resident when ready', 'after the load'], ...memory])}`);
   if (options.pods.length + options.workers.length > 0) console.log(`\n${await measureScaling(authserver, options)}`);
 } finally {
   await Promise.all(subjects.map(({ server }) => server.stop()));

@@ -246,8 +246,8 @@ test('off localhost nothing is generated: every missing secret is asked for at o
 });
 
 test('a setting that has no effect in this release is said to have none', async () => {
-  const server = await startServer({ directory, ports: warm.ports, env: { OIDC_DISPLAY_NAME: 'Staff' } });
-  assert.match(server.process.stdout(), /without effect in this release: .*oidc/);
+  const server = await startServer({ directory, ports: warm.ports, env: { CONNECT_STATE_SECRET: 'x'.repeat(32) } });
+  assert.match(server.process.stdout(), /without effect in this release: .*connect/);
   await server.stop();
 });
 

@@ -25,7 +25,8 @@ import type { Repositories } from './store.ts';
  * The statements of the hot path, each of them run once for all requests that wait for it. They answer what the
  * repositories answer, from the database at that moment: nothing is remembered between two of them.
  *
- * What several requests spend together waits for no row; whoever is passed over for that is served alone.
+ * What several requests spend together waits for no row; whoever is passed over for that is served alone. In a crowd that
+ * races for one code or token most come too late instead, and read that together: they need no connection each.
  */
 export const gathered = (db: Queryable, plain: Repositories, watch?: (operation: GatheredStatement) => GatherWatch) => {
   const share = <Item, Result>(
@@ -93,8 +94,11 @@ export const gathered = (db: Queryable, plain: Repositories, watch?: (operation:
     refreshTokens: {
       ...plain.refreshTokens,
       find: findRefreshToken,
-      spend: async (spending: Spending): Promise<boolean> =>
-        (!spending.several && (await spend(spending))) || plain.refreshTokens.spend(spending),
+      async spend(spending: Spending): Promise<boolean> {
+        if (!spending.several && (await spend(spending))) return true;
+        if (!spending.several && (await findRefreshToken(spending.tokenHash))?.spentAt) return false; // too late
+        return plain.refreshTokens.spend(spending);
+      },
     },
     authorizationCodes: {
       ...plain.authorizationCodes,
@@ -102,8 +106,11 @@ export const gathered = (db: Queryable, plain: Repositories, watch?: (operation:
       async insert(code: NewAuthorizationCode): Promise<void> {
         await insertCode(code);
       },
-      redeem: async (redemption: Redemption, several: boolean): Promise<boolean> =>
-        (!several && (await redeem(redemption))) || plain.authorizationCodes.redeem(redemption, several),
+      async redeem(redemption: Redemption, several: boolean): Promise<boolean> {
+        if (!several && (await redeem(redemption))) return true;
+        if (!several && (await findCode(redemption.codeHash))?.redeemedAt) return false; // too late
+        return plain.authorizationCodes.redeem(redemption, several);
+      },
     },
     browserSessions: {
       ...plain.browserSessions,

@@ -20,6 +20,7 @@ const bodies: Record<string, Record<string, unknown>> = {
   'POST /admin/resources': { slug: 'mcp' },
   'PATCH /admin/resources/{id}': { display_name: 'New' },
   'POST /admin/resources/{slug}/policy/exchange/allowed-clients': { client_id: 'c' },
+  'PUT /admin/resources/{slug}/policy/exchange/budgets': { max_depth: 5 },
   'POST /admin/resources/{slug}/policy/runtime/client-ids': { client_id: 'c' },
   'POST /admin/resources/{slug}/policy/connect/allowed-return-urls': { url: 'https://app.example.com/' },
   'POST /admin/keys/rotate': { force: false },

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { DuplicateRow, ReferenceGone, StoreUnavailable, toStoreError } from './errors.ts';
+import { CheckFailed, DuplicateRow, ReferenceGone, StoreUnavailable, toStoreError } from './errors.ts';
 
 const coded = (code: string, message = 'something') => Object.assign(new Error(message), { code });
 
@@ -73,11 +73,18 @@ test('a row that refers to something deleted meanwhile says so', () => {
   assert.equal(mapped.cause, error);
 });
 
+test('a check that failed says which', () => {
+  const error = Object.assign(coded('23514'), { constraint: 'delegation_uses_within_budget' });
+  const mapped = toStoreError(error);
+  assert.ok(mapped instanceof CheckFailed);
+  assert.equal(mapped.constraint, 'delegation_uses_within_budget');
+  assert.equal(mapped.cause, error);
+});
+
 test('a fault of ours stays what it was: retrying would not help', () => {
   for (const error of [
     coded('42P01', 'relation does not exist'),
     coded('22P02', 'invalid input syntax, timeout in its text'),
-    coded('23514'),
     new Error('something else'),
     new TypeError('x is not a function'),
   ])

@@ -109,8 +109,9 @@ export const startPods = async (
   directory: string,
   clock: TestClock,
 ): Promise<Pod[]> => {
-  const ports = await freePorts(options.pods ?? 1);
-  const internalPorts = await freePorts(ports.length);
+  const pods = options.pods ?? 1;
+  const free = await freePorts(pods * 2); // all different, so asked for at once
+  const [ports, internalPorts] = [free.slice(0, pods), free.slice(pods)];
   const issuer = `http://localhost:${ports[0]}${options.issuerPath ?? ''}`;
   const path = options.settings && join(directory, 'settings.yaml');
   if (path) await writeFile(path, JSON.stringify(options.settings));

@@ -135,10 +135,13 @@ const isKnownLabel = (label: string, value: string): boolean =>
   (label === 'le' && /^([\d.e-]+|\+Inf)$/.test(value)) ||
   ['kind', 'type', 'space', 'version', 'major', 'minor', 'patch'].includes(label);
 
+/** Only there where people sign in at a provider, without which they answer 503: see features/oidc-login-refused.test.ts. */
+const elsewhere = ['/oidc/start', '/oidc/callback'];
+
 test('every route of the data plane is in the list', () => {
   assert.ok(routes.length > 15, routes.join(' '));
   assert.deepEqual(
-    [...new Set(routes)].filter((path) => !listed.includes(path)),
+    [...new Set(routes)].filter((path) => !listed.includes(path) && !elsewhere.includes(path)),
     [],
   );
 });

@@ -39,10 +39,16 @@ export type Metrics = { [K in keyof Catalogue]: Metric<Catalogue[K]> } & {
   combineWith(combine: (own: MetricsSnapshot) => Promise<client.Registry>): void;
 };
 
+/** What prom-client calls the ways in which Node collects garbage. */
+const gcKinds = ['major', 'minor', 'incremental', 'weakcb'];
+
 /** One registry for the process, holding the whole catalogue. */
 export const createMetrics = (): Metrics => {
   const registry = new client.Registry();
   client.collectDefaultMetrics({ register: registry });
+  // All series from the start: none appears later, and a rate has its first value.
+  const collections = registry.getSingleMetric('nodejs_gc_duration_seconds');
+  if (collections instanceof client.Histogram) for (const kind of gcKinds) collections.zero({ kind });
   const declared = Object.fromEntries(
     Object.entries<MetricSpec>(catalogue).map(([key, spec]) => [key, register(spec, registry)]),
   );

@@ -19,8 +19,8 @@ after(() => {
 });
 
 /** A connection that sends what it is told to, and what came back until the server ended it. */
-const open = async (at: typeof server) => {
-  const socket = connect(Number(new URL(at.issuer).port), 'localhost');
+const open = async (at: typeof server, { allowHalfOpen = false } = {}) => {
+  const socket = connect({ port: Number(new URL(at.issuer).port), host: 'localhost', allowHalfOpen });
   sockets.push(socket);
   let text = '';
   socket.setEncoding('utf8').on('data', (chunk) => {
@@ -102,6 +102,30 @@ describe('slow clients', { concurrency: true }, () => {
     assert.match(text, /^(HTTP\/1\.1 413 |$)/);
     assert.ok(sent < 2_000, 'the connection is closed');
   });
+});
+
+test('who reads only when all is sent still learns that it was too much (RFC 9112 §9.6)', async () => {
+  const { socket, ended } = await open(server);
+  socket.pause();
+  const size = 100 * 1024;
+  socket.write(head(`Content-Length: ${size}`));
+  for (let sent = 0; sent < size; sent += 20 * 1024) {
+    await pause(100);
+    socket.write('x'.repeat(20 * 1024));
+  }
+  socket.resume();
+  const { text, seconds } = await ended;
+  assert.match(text, /^HTTP\/1\.1 413 .*connection: close.*"invalid_request"/is);
+  assert.ok(seconds < 3, `${seconds} s`);
+});
+
+test('who goes on sending after that is cut in the end [threat L02]', async () => {
+  const { socket, ended } = await open(server, { allowHalfOpen: true });
+  socket.write(head(`Content-Length: ${100 * 1024}`));
+  void dribble(socket, 'x'.repeat(40), 250);
+  const { text, seconds } = await ended;
+  assert.match(text, /^HTTP\/1\.1 413 /);
+  assert.ok(seconds > 4 && seconds < 8, `${seconds} s`);
 });
 
 test('ten megabytes of JSON, and a hundred thousand levels, cost no memory [threat L01]', async () => {

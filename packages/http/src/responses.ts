@@ -6,6 +6,7 @@ import {
   validateHeaderName,
   validateHeaderValue,
 } from 'node:http';
+import { closeInStages } from './lingering-close.ts';
 
 type Field = { name: string; line: string };
 
@@ -55,6 +56,7 @@ export class Answer extends NodeResponse {
     this.#length = Number(own['content-length'] ?? -1);
     super.writeHead(status, headers as OutgoingHttpHeaders);
     if (this.#standing !== '') throw new Error('Node has written a head without the headers every answer carries');
+    if (!this.req.complete && own.connection === 'close') closeInStages(this.req);
     return this;
   }
 

@@ -4,6 +4,7 @@ export * from './checks.ts';
 export * from './data-cipher.ts';
 export * from './database-metrics.ts';
 export * from './fetch-spans.ts';
+export * from './heap.ts';
 export * from './import-keys.ts';
 export * from './key-store.ts';
 export * from './notes.ts';

@@ -8,6 +8,7 @@ import { type Config, drainTimes, featureStates } from '@authserver/config';
 import { openWaitingRoom } from '@authserver/http';
 import { SigningUnavailable } from '@authserver/keys';
 import type { Logger, Metrics } from '@authserver/telemetry';
+import { letGarbageGather } from './heap.ts';
 import { listenersOf, type Roles } from './listeners.ts';
 import { type OpenedDatabase, type Prepared, prepare } from './prepare.ts';
 import { reloadKeys } from './reload-keys.ts';
@@ -54,6 +55,7 @@ const patienceMs = 1_000;
  */
 export const runProcess = async <R extends Running>(options: ProcessOptions<R>): Promise<number> => {
   const { config, progress } = options;
+  letGarbageGather();
   const end = listenForEnd();
   const database = await options.openDatabase();
   const started = await startInTime(options, database, end.aborted);

@@ -1,6 +1,6 @@
 /** One of several token processes behind a port. Everything it needs comes from its parent, and so does every order. */
 
-import { isAway, prepare, reloadKeys } from '@authserver/boot';
+import { isAway, letGarbageGather, prepare, reloadKeys } from '@authserver/boot';
 import { openTelemetry, type Telemetry } from '@authserver/telemetry';
 import type { startTokenService, TokenService } from '../start.ts';
 import type { FromWorker, ToWorker, WorkerStart } from './messages.ts';
@@ -23,6 +23,7 @@ const flushMs = 2_000;
 
 /** Waits for the order to start, then serves until the parent says `end`, or is gone. */
 export const runTokenWorker = (options: WorkerOptions): void => {
+  letGarbageGather();
   // A supervisor signals the whole group; the parent decides what that means and when.
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR2'] as const) process.on(signal, () => {});
   const tell = (message: FromWorker): void => void process.send?.(message);

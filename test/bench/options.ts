@@ -7,6 +7,8 @@ export const readOptions = (env: NodeJS.ProcessEnv) => ({
   peers: listed(env.PEERS, ['ceiling', 'oidc-provider']),
   rounds: Number(env.ROUNDS ?? 3),
   seconds: Number(env.SECONDS ?? 5),
+  /** Seconds before the first round: V8 goes on compiling for as long on a slow core. */
+  warmUp: Number(env.WARM_UP ?? 10),
   connections: Number(env.CONNECTIONS ?? 64),
   /** Numbers of pods, each measured by itself. */
   pods: listed(env.PODS, ['1', '2', '4']).map(Number),

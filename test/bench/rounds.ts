@@ -22,8 +22,6 @@ export type Round = {
 /** The database they share: connections, and the process all others come from. */
 export type Postgres = { pool: { query(text: string): Promise<pg.QueryResult> }; pid: number };
 
-const warmUpSeconds = 4;
-
 /**
  * Measures an operation of all subjects in turn, round by round, so that what the machine does meanwhile meets all of them.
  * Before, each is warmed up and the tables are analyzed: plans made for empty tables would be measured otherwise.
@@ -32,7 +30,7 @@ export const measure = async (
   operation: Operation,
   all: readonly Subject[],
   postgres: Postgres,
-  { rounds, seconds, connections }: Options,
+  { rounds, seconds, warmUp, connections }: Options,
 ): Promise<Map<Subject, Round[]>> => {
   const subjects = all.filter(({ plans }) => plans[operation]);
   const load = async (subject: Subject, duration: number) => {
@@ -41,7 +39,7 @@ export const measure = async (
     subject.plans[operation] = result.plan;
     return result;
   };
-  for (const subject of subjects) await load(subject, Math.min(warmUpSeconds, seconds));
+  for (const subject of subjects) await load(subject, warmUp);
   await postgres.pool.query('vacuum analyze');
   const measured = new Map(subjects.map((subject): [Subject, Round[]] => [subject, []]));
   for (let round = 0; round < rounds; round += 1)

@@ -3,7 +3,8 @@
  * `oidc-provider`. The server that is measured has one core; load and PostgreSQL have the other. `docs/performance.md` says
  * what the figures mean.
  *
- * Environment: OPERATIONS, PEERS, PODS, WORKERS (lists with commas, or `none`), ROUNDS (3), SECONDS a round (5), CONNECTIONS (64).
+ * Environment: OPERATIONS, PEERS, PODS, WORKERS (lists with commas, or `none`), ROUNDS (3), SECONDS a round (5), WARM_UP in
+ * seconds (10), CONNECTIONS (64).
  */
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { cpus, tmpdir } from 'node:os';
@@ -19,7 +20,7 @@ import { measureScaling } from './scaling.ts';
 import { startAuthserver } from './subjects/authserver.ts';
 import { startCeiling } from './subjects/ceiling.ts';
 import { startOidcProvider } from './subjects/oidc-provider.ts';
-import type { Operation, Subject } from './subjects/subject.ts';
+import { documentsOf, type Operation, type Subject } from './subjects/subject.ts';
 
 const options = readOptions(process.env);
 const peers = { ceiling: startCeiling, 'oidc-provider': startOidcProvider };
@@ -35,8 +36,9 @@ try {
   const subjectOptions = { dsn: database.dsn, directory, people: options.connections };
   const authserver = await startAuthserver(subjectOptions);
   subjects.push(authserver);
+  const peerOptions = { ...subjectOptions, documents: await documentsOf(authserver.port) };
   for (const [name, start] of Object.entries(peers))
-    if (options.peers.includes(name)) subjects.push(await start(subjectOptions));
+    if (options.peers.includes(name)) subjects.push(await start(peerOptions));
 
   const results = new Map<Operation, Map<Subject, Round[]>>();
   for (const operation of options.operations) {

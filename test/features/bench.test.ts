@@ -9,7 +9,7 @@ const root = join(import.meta.dirname, '../..');
 test('the load rig measures every operation of every server without an error', async () => {
   const { stdout } = await promisify(execFile)(process.execPath, ['test/bench/run.ts'], {
     cwd: root,
-    env: { ...process.env, ROUNDS: '1', SECONDS: '0.3', CONNECTIONS: '3', PODS: '2', WORKERS: '2' },
+    env: { ...process.env, ROUNDS: '1', SECONDS: '0.3', WARM_UP: '0.3', CONNECTIONS: '3', PODS: '2', WORKERS: '2' },
   });
   const rows = stdout.split('\n').map((line) => line.split('|').map((cell) => cell.trim()));
   const measured = (name: string) => rows.filter(([, operation]) => operation === name);

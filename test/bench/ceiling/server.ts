@@ -1,14 +1,15 @@
 /**
  * What the machine can do at best: bare Fastify handlers that compare one constant secret, sign with ES256 and commit the
  * rows an operation needs, in one statement for many requests, before they answer with the headers the RFCs want. No
- * validation beyond that, no policy, no metrics, no log. Environment: PORT, DSN, CLIENT_ID, CLIENT_SECRET, REDIRECT_URI.
+ * validation beyond that, no policy, no metrics, no log. Environment: PORT, DSN, CLIENT_ID, CLIENT_SECRET, REDIRECT_URI,
+ * DOCUMENTS (texts by path, as JSON).
  */
 import { createHash, generateKeyPairSync, randomBytes, randomUUID, sign, timingSafeEqual, verify } from 'node:crypto';
 import Fastify, { type FastifyReply, type FastifyRequest } from 'fastify';
 import { createBatches, openPool, sent } from './batches.ts';
 import { hash, statements } from './tables.ts';
 
-const { PORT, DSN, CLIENT_ID = '', CLIENT_SECRET = '', REDIRECT_URI = '' } = process.env;
+const { PORT, DSN, CLIENT_ID = '', CLIENT_SECRET = '', REDIRECT_URI = '', DOCUMENTS = '{}' } = process.env;
 const issuer = `http://localhost:${PORT}`;
 const batches = createBatches(openPool(DSN));
 type Found = { n: string; user_id: string };
@@ -116,32 +117,7 @@ app.post('/oauth/introspect', async (request, reply) => {
   return reply.headers(noStore).send(active ? { active, ...claims, token_type: 'Bearer' } : { active: false });
 });
 
-const jwks = JSON.stringify({ keys: [{ ...publicKey.export({ format: 'jwk' }), kid, alg: 'ES256', use: 'sig' }] });
-const metadata = JSON.stringify({
-  issuer,
-  ...Object.fromEntries(
-    ['authorization', 'token', 'introspection', 'revocation', 'registration'].map((name) => [
-      `${name}_endpoint`,
-      `${issuer}/oauth/${name}`,
-    ]),
-  ),
-  jwks_uri: `${issuer}/.well-known/jwks.json`,
-  scopes_supported: ['tools/read', 'offline_access'],
-  response_types_supported: ['code'],
-  response_modes_supported: ['query', 'form_post'],
-  grant_types_supported: ['authorization_code', 'refresh_token', 'client_credentials'],
-  token_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'],
-  introspection_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post', 'private_key_jwt'],
-  revocation_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'],
-  token_endpoint_auth_signing_alg_values_supported: ['ES256', 'RS256', 'EdDSA'],
-  dpop_signing_alg_values_supported: ['ES256', 'RS256', 'EdDSA'],
-  code_challenge_methods_supported: ['S256'],
-  authorization_response_iss_parameter_supported: true,
-});
-for (const [path, document] of [
-  ['/.well-known/jwks.json', jwks],
-  ['/.well-known/oauth-authorization-server', metadata],
-] as const)
+for (const [path, document] of Object.entries(JSON.parse(DOCUMENTS) as Record<string, string>))
   app.get(path, (_request, reply) => {
     reply.headers({ 'cache-control': 'public, max-age=300', 'content-type': 'application/json' }).send(document);
   });

@@ -6,6 +6,7 @@ import { createTables, hash } from '../ceiling/tables.ts';
 import { serverCore, startServer } from '../machine.ts';
 import {
   basic,
+  paths,
   plansFor,
   redirectUri,
   resource,
@@ -17,8 +18,13 @@ import {
 
 const client = { id: '018f4f5e-0000-7000-8000-000000000000', secret: randomBytes(32).toString('base64url') };
 
-/** The least each operation can cost here: see `ceiling/server.ts`. */
-export const startCeiling = async ({ dsn, directory, people }: SubjectOptions): Promise<Subject> => {
+/** The least each operation can cost here: see `ceiling/server.ts`. Its documents are those of the server, as they are. */
+export const startCeiling = async ({
+  dsn,
+  directory,
+  people,
+  documents,
+}: SubjectOptions & { documents: Readonly<Record<string, string>> }): Promise<Subject> => {
   const port = await freePort();
   const pool = new pg.Pool({ connectionString: dsn, max: 1 });
   await createTables(pool);
@@ -42,9 +48,10 @@ export const startCeiling = async ({ dsn, directory, people }: SubjectOptions): 
       CLIENT_ID: client.id,
       CLIENT_SECRET: client.secret,
       REDIRECT_URI: redirectUri,
+      DOCUMENTS: JSON.stringify(documents),
     },
     core: serverCore,
-    readyUrl: `http://localhost:${port}/.well-known/jwks.json`,
+    readyUrl: `http://localhost:${port}${paths.jwks}`,
     logFile: join(directory, 'ceiling.log'),
   });
   const authorization = basic(client);

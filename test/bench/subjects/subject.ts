@@ -38,7 +38,13 @@ export const redirectUri = 'http://localhost:3000/callback';
 export const resource = 'http://localhost:3000/mcp';
 export const behind = 'http://localhost:3000/behind';
 export const scope = 'tools/read';
-export const paths = { token: '/oauth/token', authorize: '/oauth/authorize', introspect: '/oauth/introspect' };
+export const paths = {
+  token: '/oauth/token',
+  authorize: '/oauth/authorize',
+  introspect: '/oauth/introspect',
+  metadata: '/.well-known/oauth-authorization-server',
+  jwks: '/.well-known/jwks.json',
+};
 
 /** RFC 7636 appendix B. */
 export const verifier = 'dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk';
@@ -118,9 +124,15 @@ export const plansFor = (held: {
       forms: held.accessTokens.map((token) => form({ token })),
       expected: '"active":true',
     },
-    metadata: { kind: 'get', path: '/.well-known/oauth-authorization-server' },
-    jwks: { kind: 'get', path: '/.well-known/jwks.json' },
+    metadata: { kind: 'get', path: paths.metadata },
+    jwks: { kind: 'get', path: paths.jwks },
   };
+};
+
+/** The public documents of a server, by path. */
+export const documentsOf = async (port: number): Promise<Record<string, string>> => {
+  const text = async (path: string) => (await fetch(`http://localhost:${port}${path}`)).text();
+  return { [paths.metadata]: await text(paths.metadata), [paths.jwks]: await text(paths.jwks) };
 };
 
 /** Asks for a token, and hands over the answer. */

@@ -1,4 +1,4 @@
-import { formatForm } from '@authserver/http';
+import { type FormParams, formatForm } from '@authserver/http';
 import { type ErrorCode, OAuthError } from '@authserver/oauth';
 import type { Store } from '@authserver/store';
 import type { Metrics } from '@authserver/telemetry';
@@ -23,7 +23,7 @@ import {
 import { codeResponse, sendResponse } from '../authorization/response.ts';
 import { RefusedRequest } from '../authorization/target.ts';
 import type { DocumentRows } from '../clients/document-rows.ts';
-import { FormBody } from '../params.ts';
+import { formOf } from '../params.ts';
 import type { Clock } from '../time.ts';
 import { noteAttempt } from '../trace/facts.ts';
 import { messagePage } from '../views/message.ts';
@@ -73,15 +73,15 @@ export const authorizeRoute: FastifyPluginAsyncZod<AuthorizeRouteDeps> = async (
   };
 
   // No HEAD: it would issue a code that nobody receives.
-  app.get('/oauth/authorize', { schema: { querystring: FormBody }, exposeHeadRoute: false }, (request, reply) =>
-    handle(request, reply, arrive(request.query, deps), (authorization, asked) =>
+  app.get('/oauth/authorize', { exposeHeadRoute: false }, (request, reply) =>
+    handle(request, reply, arrive(request.query as FormParams, deps), (authorization, asked) =>
       decide(request, reply, authorization, asked),
     ),
   );
 
   // A form on another site brings no `SameSite` cookie along; the redirect to ourselves does.
-  app.post('/oauth/authorize', { schema: { body: FormBody }, bodyLimit: longestForm }, (request, reply) =>
-    handle(request, reply, arrive(request.body, deps), async (authorization, asked) =>
+  app.post('/oauth/authorize', { bodyLimit: longestForm }, (request, reply) =>
+    handle(request, reply, arrive(formOf(request), deps), async (authorization, asked) =>
       seeOther(reply, `${basePath}${continuePath}?request=${await sealForLogin(authorization, asked)}`),
     ),
   );

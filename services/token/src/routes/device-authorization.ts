@@ -2,14 +2,13 @@ import { addressKey } from '@authserver/http';
 import { newUserCode, OAuthError, showUserCode } from '@authserver/oauth';
 import { type Client, type Store, uuidv7 } from '@authserver/store';
 import type { Metrics } from '@authserver/telemetry';
-import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
-import { z } from 'zod';
+import type { FastifyPluginAsync } from 'fastify';
 import { readThumbprint } from '../authorization/request.ts';
 import { readWishes, type WishesDeps } from '../authorization/wishes.ts';
 import type { ClientAuthenticator } from '../clients/authenticate.ts';
 import { agreedKey } from '../dpop/binding.ts';
 import type { Proofs } from '../dpop/proof.ts';
-import { FormBody, type Params, readParams } from '../params.ts';
+import { formOf, type Params, readParams } from '../params.ts';
 import { randomToken, tokenHash } from '../secrets.ts';
 import { after, type Clock } from '../time.ts';
 import { onlyPost } from './methods.ts';
@@ -26,14 +25,14 @@ export type DeviceAuthorizationRouteDeps = WishesDeps & {
 };
 
 /** RFC 8628 §3.2 */
-export const DeviceAuthorizationResponse = z.object({
-  device_code: z.string(),
-  user_code: z.string(),
-  verification_uri: z.string(),
-  verification_uri_complete: z.string(),
-  expires_in: z.number().int().positive(),
-  interval: z.number().int().positive(),
-});
+export type DeviceAuthorizationResponse = {
+  device_code: string;
+  user_code: string;
+  verification_uri: string;
+  verification_uri_complete: string;
+  expires_in: number;
+  interval: number;
+};
 
 const grantType = 'urn:ietf:params:oauth:grant-type:device_code';
 
@@ -53,13 +52,12 @@ const longestBody = 16 * 1024;
  * Device authorization endpoint (RFC 8628 §3.1): a device without a browser asks for a code that a person enters
  * elsewhere. The request is checked like an authorization request, and again when the person looks at it.
  */
-export const deviceAuthorizationRoute: FastifyPluginAsyncZod<DeviceAuthorizationRouteDeps> = async (app, deps) => {
+export const deviceAuthorizationRoute: FastifyPluginAsync<DeviceAuthorizationRouteDeps> = async (app, deps) => {
   const { store, metrics } = deps;
-  const schema = { body: FormBody, response: { 200: DeviceAuthorizationResponse } };
   onlyPost(app, '/oauth/device_authorization');
 
-  app.post('/oauth/device_authorization', { schema, bodyLimit: longestBody }, async (request, reply) => {
-    const params = readParams(request.body);
+  app.post('/oauth/device_authorization', { bodyLimit: longestBody }, async (request, reply) => {
+    const params = readParams(formOf(request));
     deps.clients.notePresented(request, params);
     const now = deps.clock.now();
     deps.proofs.offerNonce(request, reply, now);
@@ -89,7 +87,7 @@ export const deviceAuthorizationRoute: FastifyPluginAsyncZod<DeviceAuthorization
         verification_uri_complete: `${deps.issuer}/device?user_code=${shown}`,
         expires_in: deps.deviceCodeSeconds,
         interval: intervalSeconds,
-      });
+      } satisfies DeviceAuthorizationResponse);
   });
 
   /** Stores the request under a user code that nobody else has at the moment. */

@@ -1,4 +1,4 @@
-import { addressKey } from '@authserver/http';
+import { addressKey, type FormParams } from '@authserver/http';
 import type { ProviderMetadata } from '@authserver/idp';
 import { type IdToken, idTokenSkewSeconds } from '@authserver/oauth';
 import type { SingleUse } from '@authserver/replay';
@@ -17,7 +17,7 @@ import type { Limits } from '../limits/limits.ts';
 import { type Flow, flowSeconds } from '../oidc/flow.ts';
 import type { ProviderLogin } from '../oidc/login.ts';
 import { RefusedSignIn } from '../oidc/refused.ts';
-import { FormBody, PageField, type Params, splitParams } from '../params.ts';
+import { PageField, type Params, splitParams } from '../params.ts';
 import type { Clock } from '../time.ts';
 import { noteAttempt } from '../trace/facts.ts';
 import { messagePage } from '../views/message.ts';
@@ -74,9 +74,9 @@ export const oidcRoute: FastifyPluginAsyncZod<OidcRouteDeps> = async (app, deps)
     }
   });
 
-  app.get('/oidc/callback', { schema: { querystring: FormBody }, exposeHeadRoute: false }, async (request, reply) => {
+  app.get('/oidc/callback', { exposeHeadRoute: false }, async (request, reply) => {
     await deps.limits.providerLogin(request);
-    const { params, repeated } = splitParams(request.query);
+    const { params, repeated } = splitParams(request.query as FormParams);
     const flow = params.state === undefined ? undefined : await flows.resume(request, params.state);
     try {
       if (!flow || repeated.length > 0)

@@ -1,14 +1,13 @@
 import type { FormParams } from '@authserver/http';
 import { invalidRequest } from '@authserver/oauth';
-import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
-import { z } from 'zod';
+import type { FastifyPluginAsync } from 'fastify';
 import type { PushedRequests } from '../authorization/pushed.ts';
 import { type RequestDeps, readAuthorizationRequest } from '../authorization/request.ts';
 import type { ClientAuthenticator } from '../clients/authenticate.ts';
 import { agreedKey } from '../dpop/binding.ts';
 import type { Proofs } from '../dpop/proof.ts';
 import type { Limits } from '../limits/limits.ts';
-import { FormBody, readParams } from '../params.ts';
+import { formOf, readParams } from '../params.ts';
 import type { Clock } from '../time.ts';
 import { onlyPost } from './methods.ts';
 
@@ -21,7 +20,7 @@ export type ParRouteDeps = RequestDeps & {
 };
 
 /** RFC 9126 §2.2 */
-export const PushedResponse = z.object({ request_uri: z.string(), expires_in: z.number().int().positive() });
+export type PushedResponse = { request_uri: string; expires_in: number };
 
 /** What is kept of a request is what a browser may come back with; larger is 413 (RFC 9126 §2.3). */
 const longestBody = 16 * 1024;
@@ -30,12 +29,12 @@ const longestBody = 16 * 1024;
  * Pushed authorization request endpoint (RFC 9126): a client sends its request here and the browser only carries a
  * reference to it, so nobody on the way can read or change it. Kept after every check the authorization endpoint makes.
  */
-export const parRoute: FastifyPluginAsyncZod<ParRouteDeps> = async (app, deps) => {
-  const schema = { body: FormBody, response: { 201: PushedResponse } };
+export const parRoute: FastifyPluginAsync<ParRouteDeps> = async (app, deps) => {
   onlyPost(app, '/oauth/par');
 
-  app.post('/oauth/par', { schema, bodyLimit: longestBody }, async (request, reply) => {
-    const params = readParams(request.body);
+  app.post('/oauth/par', { bodyLimit: longestBody }, async (request, reply) => {
+    const form = formOf(request);
+    const params = readParams(form);
     deps.clients.notePresented(request, params);
     const now = deps.clock.now();
     deps.proofs.offerNonce(request, reply, now);
@@ -46,7 +45,7 @@ export const parRoute: FastifyPluginAsyncZod<ParRouteDeps> = async (app, deps) =
       throw invalidRequest('request_uri cannot be pushed (RFC 9126, section 2.1).', 'request_object');
     const key = agreedKey(params.dpop_jkt, proof);
 
-    const { requestUri, asked } = deps.pushed.name(withoutCredentials(request.body, client.clientId, key), now);
+    const { requestUri, asked } = deps.pushed.name(withoutCredentials(form, client.clientId, key), now);
     await readAuthorizationRequest(asked, deps);
     await proof?.claim();
     const { expiresIn } = await deps.pushed.keep(client, asked);
@@ -54,7 +53,7 @@ export const parRoute: FastifyPluginAsyncZod<ParRouteDeps> = async (app, deps) =
       .code(201)
       .header('cache-control', 'no-store')
       .header('pragma', 'no-cache')
-      .send({ request_uri: requestUri, expires_in: expiresIn });
+      .send({ request_uri: requestUri, expires_in: expiresIn } satisfies PushedResponse);
   });
 };
 

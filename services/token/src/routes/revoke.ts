@@ -1,10 +1,10 @@
 import { invalidRequest } from '@authserver/oauth';
 import type { Client, Store } from '@authserver/store';
 import type { Metrics } from '@authserver/telemetry';
-import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import type { FastifyPluginAsync } from 'fastify';
 import { origin } from '../authorization/browser.ts';
 import type { ClientAuthenticator } from '../clients/authenticate.ts';
-import { FormBody, readParams } from '../params.ts';
+import { formOf, readParams } from '../params.ts';
 import { tokenHash } from '../secrets.ts';
 import type { Clock } from '../time.ts';
 import { claimedIssueTime, type OwnTokenVerifier } from '../tokens/verify.ts';
@@ -23,12 +23,12 @@ export type RevokeRouteDeps = {
  * itself and what was exchanged from it. A token that is unknown, dead or somebody else's changes nothing and is
  * answered like a success (§2.2). A fault of ours is not: a client must not believe that a live token is dead.
  */
-export const revokeRoute: FastifyPluginAsyncZod<RevokeRouteDeps> = async (app, deps) => {
+export const revokeRoute: FastifyPluginAsync<RevokeRouteDeps> = async (app, deps) => {
   const { store, metrics } = deps;
   onlyPost(app, '/oauth/revoke');
 
-  app.post('/oauth/revoke', { schema: { body: FormBody } }, async (request, reply) => {
-    const params = readParams(request.body);
+  app.post('/oauth/revoke', async (request, reply) => {
+    const params = readParams(formOf(request));
     const client = await deps.clients.authenticate(request, params);
     if (params.token === undefined) throw invalidRequest('token is missing.');
     const now = deps.clock.now();

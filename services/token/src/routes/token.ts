@@ -1,16 +1,16 @@
 import { type GrantType, OAuthError } from '@authserver/oauth';
 import { inSpan, type Metrics } from '@authserver/telemetry';
-import type { FastifyPluginAsyncZod } from 'fastify-type-provider-zod';
+import type { FastifyPluginAsync } from 'fastify';
 import type { ClientAuthenticator } from '../clients/authenticate.ts';
 import type { ClientUse } from '../clients/client-use.ts';
 import type { Proofs } from '../dpop/proof.ts';
 import type { ProofRequirement } from '../dpop/requirement.ts';
 import type { Grant } from '../grants/grant.ts';
 import { selectGrant } from '../grants/select.ts';
-import { FormBody, readParams } from '../params.ts';
+import { formOf, readParams } from '../params.ts';
 import { resourceIdsOf } from '../targets.ts';
 import type { Clock } from '../time.ts';
-import { type TokenIssuer, TokenResponse } from '../tokens/issuer.ts';
+import type { TokenIssuer } from '../tokens/issuer.ts';
 import { noteAttempt } from '../trace/facts.ts';
 import { onlyPost } from './methods.ts';
 
@@ -28,12 +28,11 @@ export type TokenRouteDeps = {
 const tokenExchange: GrantType = 'urn:ietf:params:oauth:grant-type:token-exchange';
 
 /** Token endpoint (RFC 6749 §3.2): who asks, with which key, for what, and then what they get. */
-export const tokenRoute: FastifyPluginAsyncZod<TokenRouteDeps> = async (app, deps) => {
-  const schema = { body: FormBody, response: { 200: TokenResponse } };
+export const tokenRoute: FastifyPluginAsync<TokenRouteDeps> = async (app, deps) => {
   onlyPost(app, '/oauth/token');
 
-  app.post('/oauth/token', { schema }, async (request, reply) => {
-    const params = readParams(request.body);
+  app.post('/oauth/token', async (request, reply) => {
+    const params = readParams(formOf(request));
     try {
       const now = deps.clock.now();
       deps.proofs.offerNonce(request, reply, now);

@@ -1,30 +1,29 @@
+import type { Actor } from '@authserver/oauth';
 import type { HeldRefreshToken } from '@authserver/store';
-import { z } from 'zod';
 import { numericDate } from './claims.ts';
-import { Actor, type OwnClaims } from './verify.ts';
+import type { OwnClaims } from './verify.ts';
 
 /** RFC 7662 §2.2. An inactive token has no other member: nothing may be learned from it. */
-export const IntrospectionResponse = z.object({
-  active: z.boolean(),
-  scope: z.string().optional(),
-  client_id: z.string().optional(),
-  sub: z.string().optional(),
-  aud: z.union([z.string(), z.array(z.string())]).optional(),
-  iss: z.string().optional(),
-  exp: z.number().optional(),
-  iat: z.number().optional(),
-  nbf: z.number().optional(),
-  jti: z.string().optional(),
+export type IntrospectionResponse = {
+  active: boolean;
+  scope?: string | undefined;
+  client_id?: string;
+  sub?: string;
+  aud?: string | string[];
+  iss?: string;
+  exp?: number;
+  iat?: number;
+  nbf?: number;
+  jti?: string;
   /** RFC 9470 §6.2 */
-  auth_time: z.number().optional(),
-  acr: z.string().optional(),
-  token_type: z.enum(['Bearer', 'DPoP', 'refresh_token']).optional(),
-  cnf: z.object({ jkt: z.string() }).optional(), // RFC 9449 §6.2
-  act: Actor.optional(), // RFC 8693 §4.1
-  agent_id: z.string().optional(),
-  agent_chain: z.array(z.string()).optional(),
-});
-export type IntrospectionResponse = z.infer<typeof IntrospectionResponse>;
+  auth_time?: number | undefined;
+  acr?: string | undefined;
+  token_type?: 'Bearer' | 'DPoP' | 'refresh_token';
+  cnf?: { jkt: string } | undefined; // RFC 9449 §6.2
+  act?: Actor | undefined; // RFC 8693 §4.1
+  agent_id?: string | undefined;
+  agent_chain?: string[] | undefined;
+};
 
 export const inactive: IntrospectionResponse = { active: false };
 

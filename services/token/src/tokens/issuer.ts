@@ -1,7 +1,6 @@
 import { agentChainOf, formatScope, idJagType } from '@authserver/oauth';
 import { type Issuance, uuidv7 } from '@authserver/store';
 import type { Metrics } from '@authserver/telemetry';
-import { z } from 'zod';
 import type { Proof } from '../dpop/proof.ts';
 import { after } from '../time.ts';
 import type { Authorization } from './authorization.ts';
@@ -9,15 +8,15 @@ import { accessTokenClaims, idJagClaims } from './claims.ts';
 import type { SignJwt } from './sign.ts';
 
 /** RFC 6749 §5.1 */
-export const TokenResponse = z.object({
-  access_token: z.string(),
-  issued_token_type: z.string().optional(), // RFC 8693 §2.2.1
-  token_type: z.enum(['Bearer', 'DPoP', 'N_A']),
-  expires_in: z.number().int().positive(),
-  refresh_token: z.string().optional(),
-  scope: z.string().optional(),
-});
-export type TokenResponse = z.infer<typeof TokenResponse>;
+export type TokenResponse = {
+  access_token: string;
+  issued_token_type?: string; // RFC 8693 §2.2.1
+  token_type: 'Bearer' | 'DPoP' | 'N_A';
+  /** Seconds. */
+  expires_in: number;
+  refresh_token?: string;
+  scope?: string;
+};
 
 export type TokenIssuer = {
   /** A token bound to the key of the proof, or a bearer token without one. The proof is used up. */

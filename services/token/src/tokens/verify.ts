@@ -6,7 +6,7 @@ import { tokenHash } from '../secrets.ts';
 import { numericDate } from './claims.ts';
 
 /** Who acts for the subject, and who acted before (RFC 8693 §4.1); members we do not know are kept. */
-export const Actor: z.ZodType<ActorClaim> = z.looseObject({
+const Actor: z.ZodType<ActorClaim> = z.looseObject({
   sub: z.string(),
   get act() {
     return Actor.optional();

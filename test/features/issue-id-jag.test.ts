@@ -118,6 +118,20 @@ test('whose token it is, and whether it lives, is asked of the subject token [JA
   const access = { subject_token_type: tokenType('access_token') };
   denied(await ask(app, theirs.refresh_token), 'invalid_request');
   denied(await ask(app, theirs.access_token, access), 'invalid_request');
+  const traces = await server.sql<{ details: Record<string, string> }>(
+    `select details from audit_events where action = 'token.exchange_denied' and client_id = $1 order by id`,
+    [app.clientId],
+  );
+  const { jti = '' } = decodeJwt(theirs.access_token);
+  const [family] = await server.sql<{ family_id: string }>('select family_id from issuances where id = $1', [jti]);
+  const common = { reason: 'invalid_subject_token', subject: user.id, subject_client: other.clientId };
+  assert.deepEqual(
+    traces.map(({ details }) => details),
+    [
+      { ...common, family_id: family?.family_id },
+      { ...common, jti },
+    ],
+  );
   denied(await ask(app, mine.access_token), 'invalid_request');
   denied(await ask(app, 'x'), 'invalid_request');
   const next = ok(await app.refresh(mine.refresh_token));

@@ -12,15 +12,18 @@ import {
 } from '@authserver/oauth';
 import type { Client, Store } from '@authserver/store';
 import { z } from 'zod';
+import type { AuditRepeats } from '../audit/repeats.ts';
 import { requireKey } from '../dpop/binding.ts';
 import { tokenHash } from '../secrets.ts';
 import { numericDate } from '../tokens/claims.ts';
 import type { OwnTokenVerifier } from '../tokens/verify.ts';
+import { noteDeniedExchange, type ShownToken } from './denied-exchange.ts';
 import { defineGrant, type Grant } from './grant.ts';
 
 export type IssueIdJagDeps = {
   store: Pick<Store, 'issuances' | 'refreshTokens'>;
   verify: OwnTokenVerifier;
+  repeats: AuditRepeats;
   config: Pick<Config, 'xaa'>;
 };
 
@@ -57,7 +60,7 @@ const refreshToken = 'urn:ietf:params:oauth:token-type:refresh_token';
  * The subject token is one of this very client's (§4.3.3): its refresh token, which is looked at and not spent, or an access
  * token the user's consent gave it. A token that was exchanged, or that stands for a machine, is nobody's session.
  */
-export const issueIdJag = ({ store, verify, config }: IssueIdJagDeps) =>
+export const issueIdJag = ({ store, verify, repeats, config }: IssueIdJagDeps) =>
   defineGrant({
     type,
     params: z.object({
@@ -77,7 +80,7 @@ export const issueIdJag = ({ store, verify, config }: IssueIdJagDeps) =>
       const vouching = vouchingFor(config.xaa.vouch_for, client, params.audiences[0] as string);
       const resources = allowedResources(params.resources, vouching);
       const scopes = allowedScopes(params.scope, vouching);
-      const session = await sessionOf(params.subject_token_type, params.subject_token, client, now);
+      const session = await sessionOf(params.subject_token_type, params.subject_token, now);
       requireKey(session.jkt, proof);
 
       return {
@@ -104,11 +107,20 @@ export const issueIdJag = ({ store, verify, config }: IssueIdJagDeps) =>
         },
       };
 
-      async function sessionOf(tokenType: string, token: string, owner: Client, at: Date): Promise<Session> {
+      /** It is told no more than of a token that is no token; the trail knows. */
+      async function requireOwn(shown: ShownToken): Promise<void> {
+        if (shown.clientId === client.clientId) return;
+        const dead = deadSubject();
+        await noteDeniedExchange(repeats, { client, shown, reason: dead.reason as string, now });
+        throw dead;
+      }
+
+      async function sessionOf(tokenType: string, token: string, at: Date): Promise<Session> {
         if (tokenType === refreshToken) {
           const held = await store.refreshTokens.find(tokenHash(token));
+          if (!held) throw deadSubject();
+          await requireOwn({ id: { family_id: held.familyId }, subject: held.userId, clientId: held.clientId });
           const live =
-            held?.clientId === owner.clientId &&
             !held.spentAt &&
             !held.familyRevoked &&
             held.userActive &&
@@ -120,7 +132,8 @@ export const issueIdJag = ({ store, verify, config }: IssueIdJagDeps) =>
           return { userId, familyId, parentId: undefined, jkt: dpopJkt, authTime, endsAt };
         }
         const claims = verify(token, at);
-        if (claims?.client_id !== owner.clientId) throw deadSubject();
+        if (!claims) throw deadSubject();
+        await requireOwn({ id: { jti: claims.jti }, subject: claims.sub, clientId: claims.client_id });
         const row = await store.issuances.find(claims.jti);
         if (!row || row.ended || row.subjectUserId === undefined || row.familyId === undefined) throw deadSubject();
         return {

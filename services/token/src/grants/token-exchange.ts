@@ -20,7 +20,7 @@ import {
   parseScope,
   temporarilyUnavailable,
 } from '@authserver/oauth';
-import type { Client, Store } from '@authserver/store';
+import type { Store } from '@authserver/store';
 import type { Metrics } from '@authserver/telemetry';
 import { z } from 'zod';
 import type { AuditRepeats } from '../audit/repeats.ts';
@@ -29,6 +29,7 @@ import type { Lookups } from '../lookups.ts';
 import { namedOnce } from '../targets.ts';
 import { numericDate } from '../tokens/claims.ts';
 import type { OwnClaims, OwnTokenVerifier } from '../tokens/verify.ts';
+import { noteDeniedExchange } from './denied-exchange.ts';
 import { defineGrant } from './grant.ts';
 
 export type TokenExchangeDeps = {
@@ -137,7 +138,8 @@ export const tokenExchange = (deps: TokenExchangeDeps) => {
         if (!refusal) return;
         if (refusal.cause === 'budget_spent' || refusal.cause === 'budget_expired')
           await askAgain(budgets.filter((one) => isUsedUp(one) || isOver(one, now)));
-        await noteRefusal(client, subject, refusal.reason, now);
+        const shown = { id: { jti: subject.jti }, subject: subject.sub, clientId: subject.client_id };
+        await noteDeniedExchange(repeats, { client, shown, reason: refusal.reason, now });
         const { error, description, reason, cause } = refusal;
         if (cause === undefined) throw new OAuthError(error, description, reason);
         const consentUrl = await urlToConsent(facts);
@@ -215,19 +217,6 @@ export const tokenExchange = (deps: TokenExchangeDeps) => {
   async function askAgain(spent: ExchangeDecision['budgets']): Promise<void> {
     const consents = spent.flatMap(({ consent }) => (consent && !consent.asksAgain ? consent : []));
     if (consents.length > 0) await store.consentGrants.askAgain(consents);
-  }
-
-  /** A good token in hands that may not exchange it is worth a trace; the same again is counted. */
-  async function noteRefusal(client: Client, subject: OwnClaims, reason: string, now: Date): Promise<void> {
-    await repeats.record(
-      {
-        action: 'token.exchange_denied',
-        at: now,
-        clientId: client.clientId,
-        details: { reason, jti: subject.jti, subject: subject.sub, subject_client: subject.client_id },
-      },
-      { group: client.clientId, member: `${subject.jti} ${reason}` },
-    );
   }
 };
 

@@ -11,18 +11,18 @@ export const memoryRow = ({ name, server }: Pick<Subject, 'name' | 'server'>): s
   `${residentMegabytes(server.pid)} MB`,
 ];
 
-/** A pod of the token plane alone, under the same load for a round of each operation. */
-export const measureTokenPod = async (
-  { startPod, plans }: Authserver,
+/** Both planes in one process, under the same load for a round of each operation. */
+export const measureBothPlanes = async (
+  { startBoth, plans }: Authserver,
   { operations, seconds, connections }: Options,
 ): Promise<string[]> => {
-  const { server, port } = await startPod(1);
+  const { server, port } = await startBoth();
   try {
     for (const operation of operations) {
       const plan = plans[operation];
       if (plan) plans[operation] = (await runLoad({ plan, ports: [port], connections, seconds })).plan;
     }
-    return memoryRow({ name: 'authserver, the token plane alone', server });
+    return memoryRow({ name: 'authserver, both planes', server });
   } finally {
     await server.stop();
   }

@@ -12,7 +12,7 @@ import { join } from 'node:path';
 import { openEmbeddedPostgres } from '@authserver/cli/embedded-postgres';
 import pg from 'pg';
 import { otherCore, pin, pinned } from './machine.ts';
-import { measureTokenPod, memoryRow } from './memory.ts';
+import { measureBothPlanes, memoryRow } from './memory.ts';
 import { readOptions } from './options.ts';
 import { reportOperations, table } from './report.ts';
 import { measure, type Round } from './rounds.ts';
@@ -52,7 +52,7 @@ try {
       `${options.rounds} rounds of ${options.seconds} s, ${pinned ? 'the server on a core of its own' : 'not pinned'}\n`,
   );
   console.log(reportOperations(results));
-  const memory = [...subjects.map(memoryRow), await measureTokenPod(authserver, options)];
+  const memory = [...subjects.map(memoryRow), await measureBothPlanes(authserver, options)];
   console.log(`\n${table([['server', 'resident when ready', 'after the load'], ...memory])}`);
   if (options.pods.length + options.workers.length > 0) console.log(`\n${await measureScaling(authserver, options)}`);
 } finally {

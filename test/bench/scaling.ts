@@ -11,7 +11,7 @@ import type { Authserver } from './subjects/authserver.ts';
  */
 export const measureScaling = async (
   authserver: Authserver,
-  { pods, workers, seconds, connections }: Options,
+  { pods, workers, seconds, warmUp, connections }: Options,
 ): Promise<string> => {
   const rows = [['pods', 'workers of each', 'tokens per second', 'p50 ms', 'p99 ms', 'errors']];
   for (const [podCount, workerCount] of [...pods.map((n) => [n, 1] as const), ...workers.map((n) => [1, n] as const)]) {
@@ -23,7 +23,7 @@ export const measureScaling = async (
         ports: started.map(({ port }) => port),
         connections,
       };
-      await runLoad({ ...load, seconds: Math.min(2, seconds) });
+      await runLoad({ ...load, seconds: warmUp });
       const { rate, p50, p99, errors } = await runLoad({ ...load, seconds });
       rows.push([podCount, workerCount, rate, p50, p99, errors].map(String));
     } finally {

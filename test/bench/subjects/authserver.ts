@@ -6,7 +6,7 @@ import { type AdminClient, createAdminClient } from '@authserver/admin-api';
 import { freePort } from '@authserver/cli/embedded-postgres';
 import { TestBrowser } from '../../support/browser.ts';
 import { TestApp } from '../../support/test-app.ts';
-import { type Server, serverCore, startServer } from '../machine.ts';
+import { otherCore, type Server, serverCore, startServer } from '../machine.ts';
 import {
   authorizePath,
   basic,
@@ -28,28 +28,40 @@ const password = 'a password for the benchmark';
 export type Authserver = Subject & {
   /** Starts another pod of the token plane, on any core, with that many processes behind its port. */
   startPod(workers: number): Promise<{ server: Server; port: number }>;
+  /** Starts both planes in one process, as `npm start` does, on any core. */
+  startBoth(): Promise<{ server: Server; port: number }>;
+};
+
+type Start = {
+  name: string;
+  args: readonly string[];
+  port?: number;
+  adminPort?: number;
+  internalPort?: number;
+  core?: number;
 };
 
 /**
- * The real all-in-one server as it is installed, with its log; only two limits are off, as all load has one address and exchanges a few
- * tokens again and again.
+ * The token plane as a pod runs it, with its log, and the admin plane beside it on the other core; only two limits are off, as all
+ * load has one address and exchanges a few tokens again and again.
  */
 export const startAuthserver = async (
   { dsn, directory, people }: SubjectOptions,
   more: Record<string, string> = {},
 ): Promise<Authserver> => {
-  const [port, adminPort] = [await freePort(), await freePort()];
+  const [port, internalPort, adminPort] = [await freePort(), await freePort(), await freePort()];
   const adminUrl = `http://localhost:${adminPort}`;
-  const start = async (name: string, args: readonly string[], ownPort: number, core: number | undefined) =>
-    startServer({
+  const start = async ({ name, args, core, ...ports }: Start): Promise<{ server: Server; port: number }> => {
+    const own = { port: await freePort(), adminPort: await freePort(), internalPort: await freePort(), ...ports };
+    const server = await startServer({
       // As `npm start` does: a small young generation is half the memory under load.
       args: ['--max-semi-space-size=8', 'cli/bin/authserver.js', 'serve', ...args],
       env: {
         AUTHPLANE_SERVER_ISSUER: `http://localhost:${port}`,
-        AUTHPLANE_SERVER_ADDRESS: `:${ownPort}`,
-        AUTHPLANE_SERVER_INTERNAL_ADDRESS: `:${await freePort()}`,
+        AUTHPLANE_SERVER_ADDRESS: `:${own.port}`,
+        AUTHPLANE_SERVER_INTERNAL_ADDRESS: `:${own.internalPort}`,
         AUTHPLANE_SERVER_DATA_DIR: join(directory, 'data'),
-        AUTHPLANE_ADMIN_ADDRESS: `:${adminPort}`,
+        AUTHPLANE_ADMIN_ADDRESS: `:${own.adminPort}`,
         AUTHPLANE_ADMIN_API_KEY: adminKey,
         AUTHPLANE_SIGNING_KEY_PATH: join(directory, 'keys'),
         AUTHPLANE_STORAGE_DRIVER: 'postgres',
@@ -60,11 +72,17 @@ export const startAuthserver = async (
         ...more,
       },
       core,
-      readyUrl: `http://localhost:${ownPort}/ready`,
+      readyUrl: `http://localhost:${args.includes('admin') ? own.adminPort : own.port}/ready`,
       logFile: join(directory, `${name}.log`),
     });
+    return { server, port: own.port };
+  };
 
-  const server = await start('authserver', [], port, serverCore);
+  const { server } = await start({
+    ...{ name: 'authserver', args: ['--role', 'token'], core: serverCore },
+    ...{ port, internalPort },
+  });
+  const beside = await start({ name: 'admin', args: ['--role', 'admin'], adminPort, core: otherCore });
   const admin = adminClient(adminUrl);
   const client = await createClient(admin);
   const authorization = basic(client);
@@ -96,18 +114,15 @@ export const startAuthserver = async (
   let pods = 0;
   return {
     name: 'authserver',
-    server,
+    server: { ...server, stop: async () => void (await Promise.all([server.stop(), beside.server.stop()])) },
     port,
     plans: plansFor({ clientId: client.id, authorization, vouching, ...held }),
-    statements: () => statements(adminUrl),
-    async startPod(workers) {
-      const ownPort = await freePort();
+    statements: () => statements(internalPort),
+    startPod(workers) {
       pods += 1;
-      return {
-        server: await start(`pod-${pods}`, ['--role', 'token', '--workers', `${workers}`], ownPort, undefined),
-        port: ownPort,
-      };
+      return start({ name: `pod-${pods}`, args: ['--role', 'token', '--workers', `${workers}`] });
     },
+    startBoth: () => start({ name: 'both', args: [] }),
   };
 };
 
@@ -170,8 +185,8 @@ const trustIdentityProvider = async (admin: AdminClient, audience: string, clien
 };
 
 /** From the server's own metrics: every statement is timed there, those inside a transaction too. */
-const statements = async (adminUrl: string): Promise<number> => {
-  const text = await (await fetch(`${adminUrl}/metrics`)).text();
+const statements = async (internalPort: number): Promise<number> => {
+  const text = await (await fetch(`http://localhost:${internalPort}/metrics`)).text();
   const counts = text.matchAll(/^authserver_db_operation_duration_seconds_count\{.*store="postgres".*\} (\d+)$/gm);
   return [...counts].reduce((sum, [, count]) => sum + Number(count), 0);
 };

@@ -119,6 +119,19 @@ test('who reads only when all is sent still learns that it was too much (RFC 911
   assert.ok(seconds < 3, `${seconds} s`);
 });
 
+test('a request behind one that ended the connection is not carried out (RFC 9112 §9.6)', async () => {
+  const { socket, ended } = await open(server);
+  const size = 100 * 1024;
+  const request = `grant_type=client_credentials&scope=${encodeURIComponent('tools/read')}`;
+  const authorization = `Basic ${Buffer.from(`${machine.clientId}:${machine.clientSecret}`).toString('base64')}`;
+  const behind = `${head(`Authorization: ${authorization}\r\nContent-Length: ${request.length}`)}${request}`;
+  socket.write(head(`Content-Length: ${size}`) + 'x'.repeat(size) + behind);
+  assert.match((await ended).text, /^HTTP\/1\.1 413 (?!.*HTTP\/1\.1)/s);
+  await pause(300); // it would be answered by then
+  const rows = await server.sql('select id from issuances where client_id = $1', [machine.clientId]);
+  assert.deepEqual(rows, []);
+});
+
 test('who goes on sending after that is cut in the end [threat L02]', async () => {
   const { socket, ended } = await open(server, { allowHalfOpen: true });
   socket.write(head(`Content-Length: ${100 * 1024}`));

@@ -1,5 +1,11 @@
 import type { IncomingMessage } from 'node:http';
 
+/** Connections whose last answer has been given. */
+const closing = new WeakSet<object>();
+
+/** What comes on such a connection behind its last request is not carried out (RFC 9112 §9.6): nobody would hear of it. */
+export const isClosing = ({ socket }: IncomingMessage): boolean => closing.has(socket);
+
 const longestMs = 5_000;
 const mostBytes = 8 * 1024 * 1024;
 
@@ -11,6 +17,7 @@ const mostBytes = 8 * 1024 * 1024;
  */
 export const closeInStages = (request: IncomingMessage): void => {
   const { socket } = request;
+  closing.add(socket);
   const cut = (): void => void socket.destroy();
   let unread = 0;
   request.on('data', (chunk: Buffer) => {

@@ -10,6 +10,7 @@ import Fastify, {
 import { serializerCompiler, validatorCompiler, type ZodTypeProvider } from 'fastify-type-provider-zod';
 import { readEmptyBodies, withoutEmptyBodies } from './empty-bodies.ts';
 import { parseForm } from './form.ts';
+import { isClosing } from './lingering-close.ts';
 import { observeRequests, pathOf } from './observe-requests.ts';
 import { clientAddress, trustedProxyCheck } from './proxies.ts';
 import { createRequestIds } from './request-ids.ts';
@@ -119,6 +120,11 @@ export const createHttpServer = (options: HttpServerOptions): HttpServer => {
       Object.defineProperty(request, 'ip', { value });
       done();
     });
+
+  app.addHook('onRequest', ({ raw }, reply, done) => {
+    if (isClosing(raw)) reply.hijack();
+    else done();
+  });
 
   const isAmbiguous = ambiguityCheck();
   app.addHook('onRequest', (request, reply, done) => {

@@ -78,10 +78,8 @@ export const startAuthserver = async (
     return { server, port: own.port };
   };
 
-  const { server } = await start({
-    ...{ name: 'authserver', args: ['--role', 'token'], core: serverCore },
-    ...{ port, internalPort },
-  });
+  const token: Start = { name: 'authserver', args: ['--role', 'token'], port, internalPort, core: serverCore };
+  const { server } = await start(token);
   const beside = await start({ name: 'admin', args: ['--role', 'admin'], adminPort, core: otherCore });
   const admin = adminClient(adminUrl);
   const client = await createClient(admin);

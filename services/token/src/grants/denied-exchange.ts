@@ -1,13 +1,8 @@
 import type { Client } from '@authserver/store';
 import type { AuditRepeats } from '../audit/repeats.ts';
 
-/** A token of ours that was shown. */
-export type ShownToken = {
-  /** The `jti` of an access token; the family of a refresh token. */
-  id: { jti: string } | { family_id: string };
-  subject: string;
-  clientId: string;
-};
+/** A token of ours that was shown, as the trail names it: an access token by itself, a refresh token by its family. */
+export type ShownToken = { subject: string; subject_client: string } & ({ jti: string } | { family_id: string });
 
 /** A token in hands that may not exchange it is worth a trace; the same again is counted. */
 export const noteDeniedExchange = (
@@ -20,8 +15,8 @@ export const noteDeniedExchange = (
       action: 'token.exchange_denied',
       at: now,
       clientId: client.clientId,
-      details: { reason, ...shown.id, subject: shown.subject, subject_client: shown.clientId },
+      details: { reason, ...shown },
     },
-    { group: client.clientId, member: `${Object.values(shown.id)[0]} ${reason}` },
+    { group: client.clientId, member: `${'jti' in shown ? shown.jti : shown.family_id} ${reason}` },
   );
 };

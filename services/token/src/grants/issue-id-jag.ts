@@ -109,17 +109,16 @@ export const issueIdJag = ({ store, verify, repeats, config }: IssueIdJagDeps) =
 
       /** It is told no more than of a token that is no token; the trail knows. */
       async function requireOwn(shown: ShownToken): Promise<void> {
-        if (shown.clientId === client.clientId) return;
-        const dead = deadSubject();
-        await noteDeniedExchange(repeats, { client, shown, reason: dead.reason as string, now });
-        throw dead;
+        if (shown.subject_client === client.clientId) return;
+        await noteDeniedExchange(repeats, { client, shown, reason: notOurs, now });
+        throw deadSubject();
       }
 
       async function sessionOf(tokenType: string, token: string, at: Date): Promise<Session> {
         if (tokenType === refreshToken) {
           const held = await store.refreshTokens.find(tokenHash(token));
           if (!held) throw deadSubject();
-          await requireOwn({ id: { family_id: held.familyId }, subject: held.userId, clientId: held.clientId });
+          await requireOwn({ family_id: held.familyId, subject: held.userId, subject_client: held.clientId });
           const live =
             !held.spentAt &&
             !held.familyRevoked &&
@@ -133,7 +132,7 @@ export const issueIdJag = ({ store, verify, repeats, config }: IssueIdJagDeps) =
         }
         const claims = verify(token, at);
         if (!claims) throw deadSubject();
-        await requireOwn({ id: { jti: claims.jti }, subject: claims.sub, clientId: claims.client_id });
+        await requireOwn({ jti: claims.jti, subject: claims.sub, subject_client: claims.client_id });
         const row = await store.issuances.find(claims.jti);
         if (!row || row.ended || row.subjectUserId === undefined || row.familyId === undefined) throw deadSubject();
         return {
@@ -145,9 +144,9 @@ export const issueIdJag = ({ store, verify, repeats, config }: IssueIdJagDeps) =
     },
   });
 
+const notOurs = 'invalid_subject_token';
 /** One answer for a token that is unknown, dead, or of another client. */
-const deadSubject = (): OAuthError =>
-  invalidRequest('The subject token is invalid, expired or revoked.', 'invalid_subject_token'); // RFC 8693 §2.2.2
+const deadSubject = (): OAuthError => invalidRequest('The subject token is invalid, expired or revoked.', notOurs); // RFC 8693 §2.2.2
 
 const vouchingFor = (vouchings: readonly Vouching[], { clientId }: Client, audience: string): Vouching => {
   const vouching = vouchings.find((one) => one.client_id === clientId && one.audience === audience);

@@ -138,7 +138,7 @@ export const tokenExchange = (deps: TokenExchangeDeps) => {
         if (!refusal) return;
         if (refusal.cause === 'budget_spent' || refusal.cause === 'budget_expired')
           await askAgain(budgets.filter((one) => isUsedUp(one) || isOver(one, now)));
-        const shown = { id: { jti: subject.jti }, subject: subject.sub, clientId: subject.client_id };
+        const shown = { jti: subject.jti, subject: subject.sub, subject_client: subject.client_id };
         await noteDeniedExchange(repeats, { client, shown, reason: refusal.reason, now });
         const { error, description, reason, cause } = refusal;
         if (cause === undefined) throw new OAuthError(error, description, reason);

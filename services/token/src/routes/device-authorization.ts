@@ -24,16 +24,6 @@ export type DeviceAuthorizationRouteDeps = WishesDeps & {
   metrics: Metrics;
 };
 
-/** RFC 8628 §3.2 */
-export type DeviceAuthorizationResponse = {
-  device_code: string;
-  user_code: string;
-  verification_uri: string;
-  verification_uri_complete: string;
-  expires_in: number;
-  interval: number;
-};
-
 const grantType = 'urn:ietf:params:oauth:grant-type:device_code';
 
 /** Seconds between polls, the default of RFC 8628 §3.2. */
@@ -87,7 +77,7 @@ export const deviceAuthorizationRoute: FastifyPluginAsync<DeviceAuthorizationRou
         verification_uri_complete: `${deps.issuer}/device?user_code=${shown}`,
         expires_in: deps.deviceCodeSeconds,
         interval: intervalSeconds,
-      } satisfies DeviceAuthorizationResponse);
+      });
   });
 
   /** Stores the request under a user code that nobody else has at the moment. */

@@ -19,9 +19,6 @@ export type ParRouteDeps = RequestDeps & {
   clock: Clock;
 };
 
-/** RFC 9126 §2.2 */
-export type PushedResponse = { request_uri: string; expires_in: number };
-
 /** What is kept of a request is what a browser may come back with; larger is 413 (RFC 9126 §2.3). */
 const longestBody = 16 * 1024;
 
@@ -53,7 +50,7 @@ export const parRoute: FastifyPluginAsync<ParRouteDeps> = async (app, deps) => {
       .code(201)
       .header('cache-control', 'no-store')
       .header('pragma', 'no-cache')
-      .send({ request_uri: requestUri, expires_in: expiresIn } satisfies PushedResponse);
+      .send({ request_uri: requestUri, expires_in: expiresIn });
   });
 };
 

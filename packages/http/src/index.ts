@@ -8,6 +8,8 @@ export * from './oauth-errors.ts';
 export * from './problems.ts';
 export * from './readiness.ts';
 export * from './reference.ts';
+export { leaveTogether } from './responses.ts';
 export * from './server.ts';
 export { spanOf } from './trace-requests.ts';
+export { endOfTurn } from './turn.ts';
 export * from './waiting-room.ts';

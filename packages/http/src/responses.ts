@@ -6,7 +6,9 @@ import {
   validateHeaderName,
   validateHeaderValue,
 } from 'node:http';
+import type { FastifyReply } from 'fastify';
 import { closeInStages } from './lingering-close.ts';
+import { endOfTurn } from './turn.ts';
 
 type Field = { name: string; line: string };
 
@@ -43,6 +45,8 @@ const NodeResponse = ServerResponse as unknown as new (
 export class Answer extends NodeResponse {
   /** Told to whoever asked, so that they can tell us. */
   requestId: string | undefined = undefined;
+  /** Whether it leaves with others: see `leaveTogether`. */
+  together = false;
   #standing = '';
   #length = -1;
 
@@ -69,6 +73,20 @@ export class Answer extends NodeResponse {
   /** A text of as many bytes as characters needs no encoding. */
   override end(chunk?: unknown, encoding?: unknown, callback?: unknown): this {
     const isPlain = typeof chunk === 'string' && chunk.length === this.#length;
-    return super.end(chunk, (isPlain ? 'latin1' : encoding) as BufferEncoding, callback as () => void);
+    const leave = () => super.end(chunk, (isPlain ? 'latin1' : encoding) as BufferEncoding, callback as () => void);
+    if (!this.together) return leave();
+    endOfTurn()
+      .then(leave)
+      .catch((error: Error) => this.destroy(error));
+    return this;
   }
 }
+
+/**
+ * This answer leaves at the end of the turn of the event loop, in a row with others of that turn. For what is at hand when it is
+ * asked for: one answer after another, as requests are read, wakes the other side for each of them (decision 0043). What had to
+ * wait for something leaves in a row anyway.
+ */
+export const leaveTogether = (reply: FastifyReply): void => {
+  (reply.raw as Answer).together = true;
+};

@@ -3,6 +3,7 @@ import type { Client } from '@authserver/store';
 import type { FastifyPluginAsync, FastifyReply } from 'fastify';
 import type { Lookups } from '../lookups.ts';
 import type { Clock } from '../time.ts';
+import { sendDocument } from './document.ts';
 import { oncePer } from './once-per.ts';
 
 export type JwksRouteDeps = {
@@ -20,10 +21,7 @@ export type JwksRouteDeps = {
 export const jwksRoute: FastifyPluginAsync<JwksRouteDeps> = async (app, { keyring, clock, lookups, agentListing }) => {
   const write = oncePer((...keys: PublicJwk[]) => JSON.stringify({ keys }));
   const send = (reply: FastifyReply, document: string): FastifyReply =>
-    reply
-      .header('cache-control', `public, max-age=${JWKS_MAX_AGE_SECONDS}`)
-      .type('application/json; charset=utf-8')
-      .send(document);
+    sendDocument(reply, document, JWKS_MAX_AGE_SECONDS);
   if (!agentListing) {
     app.get('/.well-known/jwks.json', (_request, reply) => {
       void send(reply, write(...keyring.jwks(clock.now()).keys));

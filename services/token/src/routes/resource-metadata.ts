@@ -2,6 +2,9 @@ import { dpopAlgorithms, OAuthError, resourceKey } from '@authserver/oauth';
 import type { Resource } from '@authserver/store';
 import type { FastifyPluginAsync, FastifyReply } from 'fastify';
 import type { Lookups, ResourceCatalog } from '../lookups.ts';
+import { sendDocument } from './document.ts';
+
+const maxAgeSeconds = 300;
 
 export type ResourceMetadataRouteDeps = {
   issuer: string;
@@ -27,19 +30,15 @@ export const resourceMetadataRoute: FastifyPluginAsync<ResourceMetadataRouteDeps
   const send = (reply: FastifyReply, resource: Resource | undefined) => {
     if (!resource?.uri || resource.backendKind !== 'mint')
       throw new OAuthError('not_found', 'No such resource.', 'not_found');
-    return reply
-      .header('cache-control', 'public, max-age=300')
-      .type('application/json')
-      .send(
-        JSON.stringify({
-          resource: resource.uri,
-          authorization_servers: [deps.issuer],
-          ...(resource.scopes.length > 0 ? { scopes_supported: resource.scopes.map(({ name }) => name) } : {}),
-          bearer_methods_supported: ['header'],
-          ...keyBinding(resource),
-          ...(resource.displayName ? { resource_name: resource.displayName } : {}),
-        }),
-      );
+    const document = {
+      resource: resource.uri,
+      authorization_servers: [deps.issuer],
+      ...(resource.scopes.length > 0 ? { scopes_supported: resource.scopes.map(({ name }) => name) } : {}),
+      bearer_methods_supported: ['header'],
+      ...keyBinding(resource),
+      ...(resource.displayName ? { resource_name: resource.displayName } : {}),
+    };
+    return sendDocument(reply, JSON.stringify(document), maxAgeSeconds);
   };
 
   app.get(base, async (_request, reply) => send(reply, (await deps.lookups.lastKnown.resources()).find(origin)));

@@ -5,6 +5,7 @@ import type { FastifyPluginAsync, FastifyReply } from 'fastify';
 import { supportedAcrs, supportedPrompts } from '../authorization/prompts.ts';
 import { responseModes } from '../authorization/response-mode.ts';
 import type { Lookups, ResourceCatalog } from '../lookups.ts';
+import { sendDocument } from './document.ts';
 import { oncePer } from './once-per.ts';
 
 export type ServerMetadataRouteDeps = {
@@ -19,6 +20,7 @@ export type ServerMetadataRouteDeps = {
   requirePushed: boolean;
 };
 
+const maxAgeSeconds = 300;
 const noResources = { scopes: [] };
 
 /**
@@ -43,10 +45,7 @@ export const serverMetadataRoute: FastifyPluginAsync<ServerMetadataRouteDeps> = 
     ),
   );
   const send = (reply: FastifyReply, mode: DcrMode, { scopes }: Pick<ResourceCatalog, 'scopes'>): void => {
-    reply
-      .header('cache-control', 'public, max-age=300')
-      .type('application/json; charset=utf-8')
-      .send(write(mode, scopes, deps.keyring.current().alg));
+    sendDocument(reply, write(mode, scopes, deps.keyring.current().alg), maxAgeSeconds);
   };
   const document = (reply: FastifyReply): Promise<void> | void => {
     const held = deps.lookups.held();

@@ -1,6 +1,6 @@
+import { endOfTurn } from '@authserver/http';
 import { type Keyring, SigningUnavailable } from '@authserver/keys';
 import { currentSpan, inSpan, type Metrics } from '@authserver/telemetry';
-import { endOfTurn } from './turn.ts';
 
 /** @throws {SigningUnavailable} when the key could not be confirmed in time, or its home does not sign */
 export type SignJwt = (payloadJson: string, typ?: string) => Promise<string>;

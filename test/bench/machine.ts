@@ -1,5 +1,5 @@
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
-import { existsSync, openSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -7,6 +7,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 /** The server that is measured has one core; PostgreSQL and the load have the other. */
 export const [serverCore, otherCore] = [0, 1];
 const startTimeoutMs = 60_000;
+/** Characters that are told of a server that does not start. */
+const mostSaid = 4000;
 const ticksPerSecond = 100; // USER_HZ of Linux, on every architecture Node runs on
 
 /** Whether processes can be held to a core here: two cores, and a `taskset`. */
@@ -28,21 +30,27 @@ export type Server = {
   stop(): Promise<void>;
 };
 
-/** A Node program that has answered at `readyUrl`. What it logs goes to a file, as a pipe would need a reader. */
+/**
+ * A Node program that has answered at `readyUrl`. What it logs goes into a pipe that is read on the other core, as that of a
+ * container does: a file would be on PostgreSQL's disk, and wait for its flushes.
+ */
 export const startServer = async (options: {
   args: readonly string[];
   env?: Record<string, string>;
   core: number | undefined;
   readyUrl: string;
-  logFile: string;
 }): Promise<Server> => {
   const [command = '', ...args] = onCore(options.core, [process.execPath, ...options.args]);
-  const log = openSync(options.logFile, 'w');
   const child = spawn(command, args, {
     cwd: join(import.meta.dirname, '../..'),
     env: { MALLOC_ARENA_MAX: '2', ...process.env, ...options.env }, // as `npm start` does, and the same for all
-    stdio: ['ignore', log, log],
+    stdio: ['ignore', 'pipe', 'pipe'],
   });
+  let said = '';
+  const hear = (chunk: Buffer): void => {
+    said = `${said}${chunk}`.slice(-mostSaid);
+  };
+  const outputs = [child.stdout, child.stderr].map((output) => output.on('data', hear));
   const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
   const stop = async (): Promise<void> => {
     child.kill('SIGTERM');
@@ -51,11 +59,10 @@ export const startServer = async (options: {
   const deadline = Date.now() + startTimeoutMs;
   while (!(await answers(options.readyUrl))) {
     if (child.exitCode !== null || Date.now() > deadline)
-      throw new Error(
-        `${options.args.join(' ')} did not start:\n${readFileSync(options.logFile, 'utf8').slice(-4000)}`,
-      );
+      throw new Error(`${options.args.join(' ')} did not start:\n${said}`);
     await sleep(50);
   }
+  for (const output of outputs) output.off('data', hear).resume();
   const pid = child.pid as number;
   return { child, pid, readyMegabytes: residentMegabytes(pid), stop };
 };

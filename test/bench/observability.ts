@@ -33,7 +33,6 @@ const sink = await startServer({
   env: { PORT: String(sinkPort) },
   core: otherCore,
   readyUrl: `http://127.0.0.1:${sinkPort}/`,
-  logFile: join(directory, 'sink.log'),
 });
 const collector = `http://127.0.0.1:${sinkPort}`;
 const watched = {

@@ -73,7 +73,6 @@ export const startAuthserver = async (
       },
       core,
       readyUrl: `http://localhost:${args.includes('admin') ? own.adminPort : own.port}/ready`,
-      logFile: join(directory, `${name}.log`),
     });
     return { server, port: own.port };
   };

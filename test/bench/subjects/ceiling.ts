@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { join } from 'node:path';
 import { freePort } from '@authserver/cli/embedded-postgres';
 import pg from 'pg';
 import { createTables, hash } from '../ceiling/tables.ts';
@@ -21,7 +20,6 @@ const client = { id: '018f4f5e-0000-7000-8000-000000000000', secret: randomBytes
 /** The least each operation can cost here: see `ceiling/server.ts`. Its documents are those of the server, as they are. */
 export const startCeiling = async ({
   dsn,
-  directory,
   people,
   documents,
 }: SubjectOptions & { documents: Readonly<Record<string, string>> }): Promise<Subject> => {
@@ -52,7 +50,6 @@ export const startCeiling = async ({
     },
     core: serverCore,
     readyUrl: `http://localhost:${port}${paths.jwks}`,
-    logFile: join(directory, 'ceiling.log'),
   });
   const authorization = basic(client);
   const accessTokens: string[] = [];

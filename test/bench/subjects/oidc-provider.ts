@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { join } from 'node:path';
 import { freePort } from '@authserver/cli/embedded-postgres';
 import { TestBrowser } from '../../support/browser.ts';
 import { serverCore, startServer } from '../machine.ts';
@@ -20,7 +19,7 @@ import {
 const client = { id: 'bench', secret: randomBytes(32).toString('base64url') };
 
 /** `oidc-provider` on the same PostgreSQL: see `peer/server.ts`. Its introspection is of its opaque tokens. */
-export const startOidcProvider = async ({ dsn, directory, people }: SubjectOptions): Promise<Subject> => {
+export const startOidcProvider = async ({ dsn, people }: SubjectOptions): Promise<Subject> => {
   const port = await freePort();
   const origin = `http://localhost:${port}`;
   const server = await startServer({
@@ -37,7 +36,6 @@ export const startOidcProvider = async ({ dsn, directory, people }: SubjectOptio
     },
     core: serverCore,
     readyUrl: `${origin}/.well-known/jwks.json`,
-    logFile: join(directory, 'oidc-provider.log'),
   });
   const authorization = basic(client);
   const held = { cookies: [] as string[], refreshTokens: [] as string[], accessTokens: [] as string[] };

@@ -12,22 +12,22 @@ export type SignJwt = (payloadJson: string, typ?: string) => Promise<string>;
  * are still in the cache of the core for the next one, and pushes out of it what all other work needs.
  */
 export const createSigning = ({ keyring, metrics }: { keyring: Keyring; metrics: Metrics }): SignJwt => {
-  const sign: SignJwt = async (payloadJson, typ) => {
-    await endOfTurn();
-    const start = performance.now();
+  const sign = (payloadJson: string, typ: string | undefined): string | Promise<string> => {
     const signed = keyring.signJwt(payloadJson, typ);
     const span = currentSpan();
     if (span) {
       const { kid, alg } = keyring.current();
       span.set({ kid, algorithm: alg });
     }
-    if (signed instanceof Promise)
-      return signed.finally(() => metrics.remoteSigningDuration.observe((performance.now() - start) / 1000));
     return signed;
   };
   return async (payloadJson, typ) => {
+    await endOfTurn();
+    const start = performance.now();
     try {
-      return await inSpan('sign', () => sign(payloadJson, typ));
+      const signed = inSpan('sign', () => sign(payloadJson, typ));
+      if (typeof signed === 'string') return signed;
+      return await signed.finally(() => metrics.remoteSigningDuration.observe((performance.now() - start) / 1000));
     } catch (error) {
       if (error instanceof SigningUnavailable) metrics.signingFailures.inc({ reason: error.failure });
       throw error;

@@ -1,4 +1,5 @@
 import type { Config } from '@authserver/config';
+import { endOfTurn } from '@authserver/http';
 import { includesAll, intersectScopes, invalidScope, OAuthError, parseScope, toErrorText } from '@authserver/oauth';
 import type { Store } from '@authserver/store';
 import { z } from 'zod';
@@ -37,6 +38,8 @@ export const clientCredentials = ({ store, lookups, config }: ClientCredentialsD
         if (intersectScopes(scopes, offeredAt(catalog, id, client)).length === 0)
           throw invalidScope(toErrorText(`None of the scopes is offered at ${uri}.`), 'scope_outside_catalog');
 
+      // Other grants come back from the database together; these come here one by one, as they are read (decision 0042).
+      await endOfTurn();
       const [first, ...further] = resources;
       return {
         grantType: 'client_credentials',

@@ -2,13 +2,20 @@
 
 import type { Answer } from '../support/test-app.ts';
 import type { Disturbances, RequestKind } from './disturbances.ts';
-import { failureHeader } from './network/balancer.ts';
+import { type Failure, failureHeader } from './network/balancer.ts';
 import type { Tally } from './tally.ts';
 import type { Violations } from './violations.ts';
 
 /** There is no answer of substance, and that is all right: nobody knows whether the request had an effect. */
 export class Unavailable extends Error {
   override readonly name = 'Unavailable';
+  /** The pod has the request and said nothing, as one does that is frozen: it may carry it out at any later time. */
+  readonly isHeld: boolean;
+
+  constructor(message: string, options: { isHeld?: boolean } = {}) {
+    super(message);
+    this.isHeld = options.isHeld ?? false;
+  }
 }
 
 /** The answer is one that must not be. It has been recorded; whoever was doing something gives up. */
@@ -62,7 +69,7 @@ export const createJudge = ({ disturbances, violations, tally, pace }: JudgeDeps
           'nothing-fails-in-peace',
           `${where}: ${failure ?? '503'} after ${Math.round(now - from)} ms ${excerpt(answer)}`,
         );
-      throw new Unavailable(where);
+      throw new Unavailable(where, { isHeld: failure === ('timeout' satisfies Failure) });
     }
     const { error } = (answer.body ?? {}) as { error?: string };
     if (error !== undefined && denials.includes(error)) return answer;

@@ -69,3 +69,23 @@ test('what is opened again lives again, once that is confirmed', async () => {
   await sleep(2);
   assert.equal(ledger.fateOf(token, performance.now()), 'live');
 });
+
+test('what is in doubt may be called either, until its end is confirmed', async () => {
+  const { ledger, add } = world();
+  const [token, other] = [add('a'), add('b', ['family:2'])];
+  assert.deepEqual([ledger.isInDoubt('family:1'), ledger.doubted()], [false, []]);
+  ledger.doubt('family:1');
+  assert.equal(ledger.isInDoubt('family:1'), true);
+  await sleep(2);
+  assert.equal(ledger.fateOf(token, performance.now()), 'unknown');
+  assert.equal(ledger.fateOf(add('later'), performance.now()), 'unknown', 'what comes later may end as well');
+  assert.equal(ledger.fateOf(other, performance.now()), 'live');
+  assert.deepEqual(
+    ledger.doubted().map(({ jti }) => jti),
+    ['a', 'later'],
+  );
+  ledger.ending('user:u', 'all')();
+  await sleep(2);
+  assert.equal(ledger.fateOf(token, performance.now()), 'dead');
+  assert.deepEqual(ledger.doubted(), [], 'something else has ended it');
+});

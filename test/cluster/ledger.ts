@@ -27,7 +27,13 @@ export type KnownToken = {
  */
 export type EndingScope = 'all' | 'earlier';
 
-type Ending = { scope: EndingScope; attemptedAt: number; confirmedAt: number | undefined; reopenedAt?: number };
+type Ending = {
+  scope: EndingScope;
+  attemptedAt: number;
+  confirmedAt: number | undefined;
+  reopenedAt?: number;
+  isDoubt?: boolean;
+};
 
 /** What introspection must say; `unknown` when either answer is right. */
 export type Fate = 'live' | 'dead' | 'unknown';
@@ -36,6 +42,11 @@ export type Ledger = {
   add(token: string, groups: readonly Group[], askedAt: number): KnownToken;
   /** To be called before it is asked for; the function it returns, when the answer has confirmed it. */
   ending(group: Group, scope: EndingScope): () => void;
+  /** A request is under way that ends it when it is carried out, which may be at any time from now on, or never. */
+  doubt(group: Group): void;
+  isInDoubt(group: Group): boolean;
+  /** Tokens that nothing but a doubt may have ended. */
+  doubted(): KnownToken[];
   /** What was ended with scope `all` is alive again, from the answer that confirms it. */
   reopening(group: Group): () => void;
   /** What must be said to a question that is asked at `from` and answered now. */
@@ -75,6 +86,18 @@ export const createLedger = (): Ledger => {
       return () => {
         ending.confirmedAt ??= performance.now();
       };
+    },
+    doubt(group) {
+      const doubt: Ending = { scope: 'all', attemptedAt: performance.now(), confirmedAt: undefined, isDoubt: true };
+      endings.set(group, [...(endings.get(group) ?? []), doubt]);
+    },
+    isInDoubt: (group) => (endings.get(group) ?? []).some(({ isDoubt }) => isDoubt),
+    doubted() {
+      const endingsOf = ({ groups }: KnownToken) => groups.flatMap((group) => endings.get(group) ?? []);
+      return tokens.filter((token) => {
+        const all = endingsOf(token);
+        return all.length > 0 && all.every(({ isDoubt }) => isDoubt);
+      });
     },
     reopening(group) {
       const ended = (endings.get(group) ?? []).filter(({ reopenedAt }) => reopenedAt === undefined);

@@ -9,6 +9,8 @@ export type Report = {
   tally: Tally;
   faults: Readonly<Record<string, number>>;
   tokens: number;
+  /** Those of them that a request which a pod still held may have ended, so that nobody can tell. */
+  doubted: number;
   propagation: ReadonlyMap<string, readonly number[]>;
   /** How often the machine was too busy to tell anything. */
   stalls: number;
@@ -67,7 +69,7 @@ export const renderReport = (report: Report): string => {
         `  ${atSeconds.toFixed(1)} s ${invariant}: ${detail}${during.length > 0 ? ` [${during.join('; ')}]` : ''}`,
     );
   return [
-    `seed ${options.seed}: ${options.tokenPods} token pods, ${options.adminPods} admin pods, ${report.seconds.toFixed(0)} s, ${totals.requests} requests, ${report.tokens} tokens`,
+    `seed ${options.seed}: ${options.tokenPods} token pods, ${options.adminPods} admin pods, ${report.seconds.toFixed(0)} s, ${totals.requests} requests, ${report.tokens} tokens (${report.doubted} in doubt)`,
     `${totals.failed} of ${totals.balanced} requests through the balancer failed; 503 was said ${refusals.count} times, p50 ${ms(refusals.p50)}, p99 ${ms(refusals.p99)}, max ${ms(refusals.longest)}`,
     'requests',
     ...requests,

@@ -7,7 +7,7 @@ import { root } from '../support/server-process.ts';
 import { checkAudit } from './checks/audit.ts';
 import { checkConvergence } from './checks/convergence.ts';
 import { createKeyWatch } from './checks/key-watch.ts';
-import { checkFamilies, checkRows } from './checks/rows.ts';
+import { checkDoubts, checkFamilies, checkRows } from './checks/rows.ts';
 import { type Cluster, startCluster } from './cluster.ts';
 import { createDisturbances } from './disturbances.ts';
 import { RECOVERY_MS } from './faults/fault.ts';
@@ -126,10 +126,12 @@ export const runTrial = async (options: TrialOptions): Promise<Report> => {
       tokens.map(({ jti }) => jti),
     );
     await checkFamilies(last);
+    await checkDoubts(last);
     await checkAudit(last, random.fork('audit'));
     finished = true;
     return {
       ...{ options, seconds: seconds(), violations, tally, faults: faultsInjected, tokens: tokens.length },
+      doubted: world.ledger.doubted().length,
       propagation: world.propagation,
       stalls: stalls.count(),
       directory: violations.list.length > 0 ? cluster.directory : undefined,

@@ -1,4 +1,5 @@
 /** What the database says at the end, held against what was given out. */
+import type { Ledger } from '../ledger.ts';
 import type { World } from '../world.ts';
 
 const CHUNK = 2_000;
@@ -34,4 +35,21 @@ export const checkFamilies = async ({ cluster, violations }: World): Promise<voi
     for (const { id } of await cluster.postgres.query<{ id: string }>(question))
       violations.add('one-successor', `${wrong}: ${id}`);
   }
+};
+
+/**
+ * What a request that was held may have ended ({@link Ledger.doubt}) was ended as a code or refresh token that came twice, or
+ * lives: there is no other reason for which it could have.
+ */
+export const checkDoubts = async ({ cluster, ledger, violations }: World): Promise<void> => {
+  const doubted = ledger.doubted().map(({ jti }) => jti);
+  const ended = await cluster.postgres.query<{ jti: string; reason: string }>(
+    `select i.id as jti, coalesce(f.revoked_reason, 'itself') as reason
+     from issuances i join token_families f on f.id = i.family_id
+     where i.id = any($1::uuid[]) and (f.revoked_at is not null or i.revoked_at is not null)
+       and coalesce(f.revoked_reason, 'itself') <> all (array['refresh_reuse', 'code_reuse'])`,
+    [doubted],
+  );
+  for (const _ of doubted) violations.checked('live-stays-live');
+  for (const { jti, reason } of ended) violations.add('live-stays-live', `${jti} was ended by ${reason}`);
 };

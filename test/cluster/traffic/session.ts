@@ -5,6 +5,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TestUser } from '../../support/auth-server.ts';
 import type { Answer, Grant, TestApp, Tokens } from '../../support/test-app.ts';
+import { Unavailable } from '../judge.ts';
 import type { Group, KnownToken } from '../ledger.ts';
 import type { Random } from '../random.ts';
 import { ifAvailable, type World } from '../world.ts';
@@ -55,7 +56,7 @@ export const signUp = async (world: World, random: Random, user: TestUser): Prom
   families += 1;
   const group: Group = `family:${families}`;
   const from = performance.now();
-  const answer = await redeem(world, app, grant);
+  const answer = await redeem(world, app, grant, group);
   if (answer?.status !== 200) return undefined;
   return {
     ...{ app, user, group, grant, refreshToken: answer.body.refresh_token, successors: new Map() },
@@ -69,11 +70,46 @@ export const authorize = async (world: World, app: TestApp, user: TestUser): Pro
 };
 
 /** Redeems a code, and once more when the answer was lost; the second time it may have been honoured already. */
-const redeem = async (world: World, app: TestApp, grant: Grant): Promise<Answer<Tokens> | undefined> => {
-  const first = await ifAvailable(world.judge.ask({ kind: 'code' }, () => app.redeem(grant)));
+const redeem = async (world: World, app: TestApp, grant: Grant, group: Group): Promise<Answer<Tokens> | undefined> => {
+  const first = await present(
+    world,
+    group,
+    world.judge.ask({ kind: 'code' }, () => app.redeem(grant)),
+  );
   if (first) return first;
   await sleep(RETRY_MS);
   return ifAvailable(world.judge.ask({ kind: 'code', denials: ['invalid_grant'] }, () => app.redeem(grant)));
+};
+
+/**
+ * The answer to a code or a refresh token, undefined when it was lost. A pod that has the request and says nothing may carry it
+ * out when the client has long gone on with what another pod gave it. That looks as a theft does, and ends the family (RFC 6749
+ * §4.1.2, RFC 9700 §4.14.2); so from then on nobody can tell, and {@link checkDoubts} looks at the end why it ended.
+ */
+const present = async <A>(world: World, group: Group, answer: Promise<A>): Promise<A | undefined> => {
+  try {
+    return await answer;
+  } catch (error) {
+    if (!(error instanceof Unavailable)) throw error;
+    if (error.isHeld) world.ledger.doubt(group);
+    return undefined;
+  }
+};
+
+/** Presents a refresh token at whichever pod, or at this one. */
+const presentRefresh = (
+  world: World,
+  { app, group }: Family,
+  refreshToken: string,
+  { pod, late = false }: { pod?: string; late?: boolean } = {},
+): Promise<Answer<Tokens> | undefined> => {
+  const denials = late || world.ledger.isInDoubt(group) ? ['invalid_grant'] : [];
+  const asked = pod === undefined ? app : atPod(world.cluster, app, pod);
+  return present(
+    world,
+    group,
+    world.judge.ask({ kind: 'refresh', pod, denials }, () => asked.refresh(refreshToken)),
+  );
 };
 
 /**
@@ -81,15 +117,13 @@ const redeem = async (world: World, app: TestApp, grant: Grant): Promise<Answer<
  * that must succeed, at whichever pod; later it may be taken for a theft. False when the family is over.
  */
 export const refresh = async (world: World, random: Random, family: Family): Promise<boolean> => {
-  const { app, refreshToken } = family;
+  const { refreshToken } = family;
   const started = performance.now();
   let lost = false;
   while (!world.over.aborted) {
     const late = lost && performance.now() - started > REUSE_WINDOW_MS;
     const from = performance.now();
-    const answer = await ifAvailable(
-      world.judge.ask({ kind: 'refresh', denials: late ? ['invalid_grant'] : [] }, () => app.refresh(refreshToken)),
-    );
+    const answer = await presentRefresh(world, family, refreshToken, { late });
     if (answer?.status === 200) {
       adopt(world, family, refreshToken, answer.body, from);
       if (random.chance(0.1)) await repeat(world, random, family, refreshToken);
@@ -109,9 +143,7 @@ export const refresh = async (world: World, random: Random, family: Family): Pro
 const repeat = async (world: World, random: Random, family: Family, refreshToken: string): Promise<void> => {
   const pod = random.pick(world.cluster.tokenPods).name;
   const from = performance.now();
-  const answer = await ifAvailable(
-    world.judge.ask({ kind: 'refresh', pod }, () => atPod(world.cluster, family.app, pod).refresh(refreshToken)),
-  );
+  const answer = await presentRefresh(world, family, refreshToken, { pod });
   if (answer?.status === 200) adopt(world, family, refreshToken, answer.body, from);
   else if (answer) world.ledger.ending(family.group, 'all');
 };
@@ -141,11 +173,7 @@ export const refreshRaceActs = async (world: World, random: Random): Promise<voi
   const { refreshToken } = family;
   const from = performance.now();
   const race = await Promise.all(
-    world.cluster.tokenPods.map(({ name: pod }) =>
-      ifAvailable(
-        world.judge.ask({ kind: 'refresh', pod }, () => atPod(world.cluster, family.app, pod).refresh(refreshToken)),
-      ),
-    ),
+    world.cluster.tokenPods.map(({ name: pod }) => presentRefresh(world, family, refreshToken, { pod })),
   );
   for (const answer of race)
     if (answer?.status === 200) adopt(world, family, refreshToken, answer.body, from);

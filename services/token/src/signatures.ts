@@ -1,3 +1,6 @@
+import { createPublicKey, type JsonWebKeyInput, type KeyObject } from 'node:crypto';
+import { endOfTurn } from '@authserver/http';
+import { isSignedBy } from '@authserver/keys';
 import type { Jwk } from '@authserver/oauth';
 import { compactVerify, importJWK } from 'jose';
 
@@ -11,8 +14,64 @@ export type SignatureCheck = (
   alg: string,
 ) => Promise<{ payload: unknown } | undefined>;
 
+type Opened = { payload: unknown };
+
 /** Checks what others signed: clients, and identity providers. A key is imported once, for as long as somebody holds it. */
 export const createSignatureCheck = (): SignatureCheck => {
+  const es256 = createEs256Check();
+  const others = createCheckByJose();
+  return async (jwt, candidates, alg) => {
+    if (!compact.test(jwt)) return undefined; // decoders put up with line breaks and padding
+    // In a row, as signatures are made: the tables of the curve are still in the cache (decision 0042).
+    if (alg === 'ES256') await endOfTurn();
+    for (const candidate of candidates) {
+      const opened = alg === 'ES256' ? es256(jwt, candidate) : await others(jwt, candidate, alg);
+      if (opened) return opened;
+    }
+    return undefined;
+  };
+};
+
+/** A JWS in compact form (RFC 7515 §3.1). */
+const compact = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
+
+/**
+ * ES256 is what most of them use, and checked in place: it takes 65 µs, and two ways to the thread pool and back, which all other
+ * algorithms go, take longer.
+ */
+const createEs256Check = () => {
+  const imported = new WeakMap<Jwk, KeyObject | null>();
+  const toKey = (jwk: Jwk): KeyObject | null => {
+    const known = imported.get(jwk);
+    if (known !== undefined) return known;
+    const made = importP256(jwk);
+    imported.set(jwk, made);
+    return made;
+  };
+
+  return (jwt: string, jwk: Jwk): Opened | undefined => {
+    const [header = '', payload = '', signature = ''] = jwt.split('.');
+    const said = decoded(header) as { alg?: unknown; crit?: unknown } | undefined;
+    // An extension that must be understood is not (RFC 7515 §4.1.11).
+    if (said?.alg !== 'ES256' || said.crit !== undefined) return undefined;
+    const key = toKey(jwk);
+    const input = `${header}.${payload}`;
+    if (!key || !isSignedBy({ key, alg: 'ES256' }, input, Buffer.from(signature, 'base64url'))) return undefined;
+    return { payload: decoded(payload) };
+  };
+};
+
+/** Nothing for a key of another kind: with it the algorithm would be another one (RFC 8725 §3.1). */
+const importP256 = (jwk: Jwk): KeyObject | null => {
+  try {
+    const key = createPublicKey({ key: jwk as JsonWebKeyInput['key'], format: 'jwk' });
+    return key.asymmetricKeyDetails?.namedCurve === 'prime256v1' ? key : null;
+  } catch {
+    return null;
+  }
+};
+
+const createCheckByJose = () => {
   const imported = new WeakMap<Jwk, ReturnType<typeof importJWK>>();
   const toKey = (jwk: Jwk, alg: string): ReturnType<typeof importJWK> => {
     const known = imported.get(jwk);
@@ -22,21 +81,19 @@ export const createSignatureCheck = (): SignatureCheck => {
     if (jwk.alg !== undefined || jwk.kty !== 'RSA') imported.set(jwk, made);
     return made;
   };
-
-  return async (jwt, candidates, alg) => {
-    for (const candidate of candidates) {
-      const verified = await toKey(candidate, alg)
-        .then((key) => compactVerify(jwt, key, { algorithms: [alg] }))
-        .catch(() => undefined);
-      if (verified) return { payload: parse(verified.payload) };
-    }
-    return undefined;
+  return async (jwt: string, jwk: Jwk, alg: string): Promise<Opened | undefined> => {
+    const verified = await toKey(jwk, alg)
+      .then((key) => compactVerify(jwt, key, { algorithms: [alg] }))
+      .catch(() => undefined);
+    return verified && { payload: parsed(new TextDecoder().decode(verified.payload)) };
   };
 };
 
-const parse = (payload: Uint8Array): unknown => {
+const decoded = (part: string): unknown => parsed(Buffer.from(part, 'base64url').toString());
+
+const parsed = (text: string): unknown => {
   try {
-    return JSON.parse(new TextDecoder().decode(payload));
+    return JSON.parse(text);
   } catch {
     return undefined;
   }

@@ -106,6 +106,9 @@ test(`more requests than there are connections and places: ${crowded.map((key) =
   );
 });
 
+/** What the end of a process loses; moved by the last test, since a pod ends. */
+const last: readonly Key[] = ['auditEventsDropped'];
+
 test('what is not moved here is asked for by name in another test, or is planned', () => {
   const here = new Set<Key>([...deeds.flatMap(({ moves }) => moves), ...standing, ...crowded, ...last]);
   const directories = ['test/features', 'packages/boot/src'];
@@ -206,8 +209,6 @@ test('two token pods and a control plane: their sums are exact', async () => {
   await until('every answer is counted once', async () => (await sumOf('httpRequests')) - requests === 38);
 });
 
-/** What the end of a process loses; the last test, since a pod ends. */
-const last: readonly Key[] = ['auditEventsDropped'];
 test(`events that were counted and cannot be written: ${catalogue.auditEventsDropped.name}`, async () => {
   const before = await sumOf('auditEventsDropped');
   const browser = person();

@@ -14,7 +14,7 @@ import type { Keyring } from '@authserver/keys';
 import { type GrantType, parseScope } from '@authserver/oauth';
 import { createOutboundClient, type OutboundFailure, type Resolve } from '@authserver/outbound';
 import type { RedisConnection } from '@authserver/replay';
-import { createStore, type Database } from '@authserver/store';
+import { createStore, type Database, type NewAuthorizationCode } from '@authserver/store';
 import type { Logger, Metrics, OutboundPurpose, Tracing } from '@authserver/telemetry';
 import { createAuditRepeats } from './audit/repeats.ts';
 import { createBrowser } from './authorization/browser.ts';
@@ -45,7 +45,7 @@ import type { Grant } from './grants/grant.ts';
 import { assertionsForOthers } from './grants/issue-id-jag.ts';
 import { jwtBearer } from './grants/jwt-bearer.ts';
 import { createRedeemCode } from './grants/redeem-code.ts';
-import { refreshToken } from './grants/refresh-token.ts';
+import { type RefreshTokenFacts, refreshToken } from './grants/refresh-token.ts';
 import { byRequestedTokenType } from './grants/requested-token-type.ts';
 import { tokenExchange } from './grants/token-exchange.ts';
 import { createHousekeeping } from './housekeeping.ts';
@@ -58,6 +58,7 @@ import { createSecrets } from './secrets.ts';
 import { openSharedState } from './shared-state.ts';
 import { createSignatureCheck } from './signatures.ts';
 import type { Clock } from './time.ts';
+import { createIssuedHere } from './tokens/issued-here.ts';
 import { createTokenIssuer } from './tokens/issuer.ts';
 import { keepReloading } from './tokens/key-reload.ts';
 import { createReplays } from './tokens/replays.ts';
@@ -93,6 +94,9 @@ export type TokenPlaneOptions = {
   /** How the hosts of client documents and keys are found; by the name servers of the system unless said. */
   resolveHost?: Resolve | undefined;
 };
+
+/** What a process remembers of what it issued itself: some 6 MB at most, when all of them are used. */
+const mostIssued = { codes: 1024, refreshTokens: 8192 };
 
 export type TokenPlane = Awaited<ReturnType<typeof createTokenPlane>>;
 
@@ -155,7 +159,10 @@ export const createTokenPlane = async (options: TokenPlaneOptions) => {
 
   // What is given, and for what.
   const replays = createReplays(store, repeats, metrics);
-  const shared = { store, lookups, replays, repeats, metrics, secrets, config };
+  const issuedCodes = createIssuedHere<NewAuthorizationCode>(mostIssued.codes);
+  const issuedRefreshTokens = createIssuedHere<RefreshTokenFacts>(mostIssued.refreshTokens);
+  const issued = { issuedCodes, issuedRefreshTokens };
+  const shared = { store, lookups, replays, repeats, metrics, secrets, config, ...issued };
   const redeemCode = createRedeemCode(shared);
   const consentTickets = createConsentTickets(secrets, clock, issuer);
   const grants: Grant[] = [
@@ -310,7 +317,7 @@ export const createTokenPlane = async (options: TokenPlaneOptions) => {
     }),
     pending,
     consentTickets,
-    codes: createCodes(config.oauth.code_ttl),
+    codes: createCodes(config.oauth.code_ttl, issuedCodes),
     refusals: createRefusals({ issuer, basePath, browser, pending, store, clock, metrics }),
     deviceCodeSeconds: config.device.code_ttl,
     deviceVisits: createDeviceVisits(secrets, clock, config.device.code_ttl),

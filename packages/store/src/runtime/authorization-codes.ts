@@ -56,6 +56,9 @@ export type Redemption = {
   issuance: Issuance;
 };
 
+/** Wrong verifiers the right client may send before the code is dead; guessing needs 2^256. */
+export const allowedFailures = 5;
+
 export const authorizationCodes = (db: Queryable) => ({
   insert: (code: NewAuthorizationCode): Promise<void> => insertCodes(db, [code]),
 
@@ -175,15 +178,18 @@ export const findCodes = async (
   return Promise.all(inOrder(rows, hashes).map((row) => row && toCode(db, row)));
 };
 
-/** The code, if its user, client and consent still stand and the consent still covers the scopes of the token ($13). */
+/**
+ * The code, if nobody has guessed at it too often, its user, client and consent still stand, and the consent still covers the
+ * scopes of the token ($13).
+ */
 const held = `held as (
     select c.code_hash
       from authorization_codes c
       join users u on u.id = c.user_id
       join clients cl on cl.client_id = c.client_id
       join consent_grants g on g.id = c.consent_grant_id
-     where c.code_hash = $1 and u.status = 'active' and u.epoch = c.user_epoch and cl.status = 'active'
-       and g.revoked_at is null and g.epoch = c.consent_epoch and g.scopes @> $13::text[]
+     where c.code_hash = $1 and c.failed_attempts < ${allowedFailures} and u.status = 'active' and u.epoch = c.user_epoch
+       and cl.status = 'active' and g.revoked_at is null and g.epoch = c.consent_epoch and g.scopes @> $13::text[]
        for share of u, g
   )`;
 
@@ -201,7 +207,8 @@ const heldBySeveral = `consents as (
        for share of u, g
   ), held as (
     select c.code_hash from authorization_codes c
-     where c.code_hash = $1 and jsonb_array_length(c.targets) = (select count(*) from consents)
+     where c.code_hash = $1 and c.failed_attempts < ${allowedFailures}
+       and jsonb_array_length(c.targets) = (select count(*) from consents)
   )`;
 
 const redeem = (whatIsHeld: string): string => `

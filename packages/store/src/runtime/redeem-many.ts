@@ -1,7 +1,7 @@
 import { bytea, columnsOf, text, timestamptz, uuid } from '../columns.ts';
 import type { Queryable } from '../db.ts';
 import { inOrder } from '../gather.ts';
-import type { Redemption } from './authorization-codes.ts';
+import { allowedFailures, type Redemption } from './authorization-codes.ts';
 
 /**
  * Redeems many codes, each of one target, in one statement; says which. It does to each what `redeem` does, but it waits
@@ -46,8 +46,8 @@ const redeemMany = `
                                   consent_grant_id, n)
   ), held as materialized (
     select a.*, c.ctid as code_row from asked a cross join lateral (
-      select c.ctid, c.redeemed_at is null and u.status = 'active' and u.epoch = c.user_epoch and cl.status = 'active'
-               and g.revoked_at is null and g.epoch = c.consent_epoch
+      select c.ctid, c.redeemed_at is null and c.failed_attempts < ${allowedFailures} and u.status = 'active'
+               and u.epoch = c.user_epoch and cl.status = 'active' and g.revoked_at is null and g.epoch = c.consent_epoch
                and g.scopes @> string_to_array(a.scope, ' ') as stands
         from authorization_codes c
         join users u on u.id = c.user_id

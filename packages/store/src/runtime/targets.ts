@@ -29,11 +29,14 @@ export const targetsColumn = (targets: readonly GrantedTarget[] | undefined): st
       );
 
 /**
- * The targets of a code or a family, with the scopes of each cut to what its user still allows there, and whether all the
- * consents stand. `row.consented` is what the first consent holds; several consents cost another read, which a single one
- * does not. Nothing rests on this being one moment: what commits locks the consents and looks again.
+ * The targets of a code or a family, with the scopes of each cut to what its user still allows there; whether all the consents
+ * stand, and whether nothing was cut. `row.consented` is what the first consent holds; several consents cost another read, which
+ * a single one does not. Nothing rests on this being one moment: what commits locks the consents and looks again.
  */
-export const readTargets = async (db: Queryable, row: Row): Promise<{ targets: GrantedTarget[]; stand: boolean }> => {
+export const readTargets = async (
+  db: Queryable,
+  row: Row,
+): Promise<{ targets: GrantedTarget[]; stand: boolean; whole: boolean }> => {
   if (row.targets === null) {
     const target = {
       resourceId: (row.resource_id as string | null) ?? undefined,
@@ -42,7 +45,7 @@ export const readTargets = async (db: Queryable, row: Row): Promise<{ targets: G
       consentEpoch: row.consent_epoch as number,
       scopes: stillAllowed(row.scopes as string[], row.consented as string[]),
     };
-    return { targets: [target], stand: true };
+    return { targets: [target], stand: true, whole: target.scopes.length === (row.scopes as string[]).length };
   }
   const stored = row.targets as StoredTarget[];
   const { rows } = await db.query<{ id: string; epoch: number; scopes: string[] }>(
@@ -51,21 +54,22 @@ export const readTargets = async (db: Queryable, row: Row): Promise<{ targets: G
     [stored.map((target) => target.consent_grant_id)],
   );
   const consents = new Map(rows.map((consent) => [consent.id, consent]));
+  const targets = stored.map((target) => ({
+    resourceId: target.resource_id,
+    resource: target.resource,
+    consentGrantId: target.consent_grant_id,
+    consentEpoch: target.consent_epoch,
+    scopes: stillAllowed(target.scopes, consents.get(target.consent_grant_id)?.scopes ?? []),
+  }));
   return {
-    targets: stored.map((target) => ({
-      resourceId: target.resource_id,
-      resource: target.resource,
-      consentGrantId: target.consent_grant_id,
-      consentEpoch: target.consent_epoch,
-      scopes: stillAllowed(target.scopes, consents.get(target.consent_grant_id)?.scopes ?? []),
-    })),
+    targets,
+    whole: targets.every(({ scopes }, at) => scopes.length === stored[at]?.scopes.length),
     stand: stored.every((target) => consents.get(target.consent_grant_id)?.epoch === target.consent_epoch),
   };
 };
 
-export const scopesOf = (targets: readonly GrantedTarget[]): string[] => [
-  ...new Set(targets.flatMap(({ scopes }) => scopes)),
-];
+export const scopesOf = (targets: readonly GrantedTarget[]): readonly string[] =>
+  targets.length === 1 && targets[0] ? targets[0].scopes : [...new Set(targets.flatMap(({ scopes }) => scopes))];
 
 export const furtherTargetsColumn = (further: readonly FurtherTarget[] | undefined): string | null =>
   further === undefined || further.length === 0

@@ -1,6 +1,7 @@
-import type { Repositories } from '@authserver/store';
+import type { NewAuthorizationCode, Repositories } from '@authserver/store';
 import { randomToken, tokenHash } from '../secrets.ts';
 import { after } from '../time.ts';
+import type { IssuedHere } from '../tokens/issued-here.ts';
 import type { SignedIn } from './browser.ts';
 import type { Targets } from './consents.ts';
 import { requireUnanswered } from './pushed.ts';
@@ -23,10 +24,10 @@ export type Codes = {
 };
 
 /** Authorization codes (RFC 6749 §4.1.2): 256 random bits, gone within a minute. */
-export const createCodes = (lifetimeSeconds: number): Codes => ({
+export const createCodes = (lifetimeSeconds: number, issuedHere: IssuedHere<NewAuthorizationCode>): Codes => ({
   async issue(store, request, user, targets, now) {
     const code = randomToken();
-    await store.authorizationCodes.insert({
+    const row: NewAuthorizationCode = {
       codeHash: tokenHash(code),
       clientId: request.client.clientId,
       userId: user.userId,
@@ -40,8 +41,10 @@ export const createCodes = (lifetimeSeconds: number): Codes => ({
       dpopJkt: request.dpopJkt,
       createdAt: now,
       expiresAt: after(now, lifetimeSeconds),
-    });
+    };
+    await store.authorizationCodes.insert(row);
     if (request.pushed) await requireUnanswered(store, request.pushed, now);
+    issuedHere.note(row.codeHash, row);
     return code;
   },
 });

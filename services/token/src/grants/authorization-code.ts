@@ -1,20 +1,31 @@
+import { endOfTurn } from '@authserver/http';
 import { invalidGrant, verifierMatches } from '@authserver/oauth';
-import type { Store } from '@authserver/store';
+import { allowedFailures, type NewAuthorizationCode, type Store } from '@authserver/store';
 import { z } from 'zod';
 import { requireKey } from '../dpop/binding.ts';
 import { tokenHash } from '../secrets.ts';
+import type { Authorization } from '../tokens/authorization.ts';
+import { type IssuedHere, unlessRefused } from '../tokens/issued-here.ts';
 import type { Replays } from '../tokens/replays.ts';
-import { defineGrant } from './grant.ts';
-import type { RedeemCode } from './redeem-code.ts';
+import { defineGrant, type GrantContext } from './grant.ts';
+import { type RedeemCode, requireStanding } from './redeem-code.ts';
 
 export type AuthorizationCodeDeps = {
   store: Pick<Store, 'authorizationCodes'>;
   replays: Replays;
   redeemCode: RedeemCode;
+  issuedCodes: IssuedHere<NewAuthorizationCode>;
 };
 
-/** Wrong verifiers the right client may send before the code is dead; guessing needs 2^256. */
-const allowedFailures = 5;
+const type = 'authorization_code';
+
+const params = z.object({
+  code: z.string({ error: 'code is missing' }),
+  redirect_uri: z.string().optional(),
+  code_verifier: z.string({ error: 'code_verifier is missing' }),
+  resources: z.array(z.string()),
+});
+type Params = z.output<typeof params>;
 
 /**
  * Authorization code grant (RFC 6749 §4.1.3) with PKCE (RFC 7636).
@@ -22,19 +33,37 @@ const allowedFailures = 5;
  * Everything is checked before the code is spent: a client that made a mistake may correct it, and nobody but the
  * client the code belongs to can use it up.
  */
-export const authorizationCode = ({ store, replays, redeemCode }: AuthorizationCodeDeps) =>
-  defineGrant({
-    type: 'authorization_code',
-    params: z.object({
-      code: z.string({ error: 'code is missing' }),
-      redirect_uri: z.string().optional(),
-      code_verifier: z.string({ error: 'code_verifier is missing' }),
-      resources: z.array(z.string()),
-    }),
+export const authorizationCode = ({ store, replays, redeemCode, issuedCodes }: AuthorizationCodeDeps) => {
+  const byMemory = async (
+    codeHash: Buffer,
+    params: Params,
+    context: GrantContext,
+  ): Promise<Authorization | undefined> => {
+    const { client, proof, now } = context;
+    const code = issuedCodes.take(codeHash);
+    if (
+      code?.clientId !== client.clientId ||
+      code.expiresAt <= now ||
+      code.redirectUri !== params.redirect_uri ||
+      (code.dpopJkt !== undefined && code.dpopJkt !== proof?.jkt) ||
+      !verifierMatches(params.code_verifier, code.codeChallenge)
+    )
+      return undefined;
+    const granted = await unlessRefused(redeemCode(type, code, params.resources, context));
+    await endOfTurn(); // no statement that others share was waited for, so it waits for them here (decision 0042)
+    return granted;
+  };
+
+  return defineGrant({
+    type,
+    params,
 
     async authorize(params, context) {
       const { client, proof, now } = context;
       const codeHash = tokenHash(params.code);
+      const remembered = await byMemory(codeHash, params, context);
+      if (remembered) return remembered;
+
       const code = await store.authorizationCodes.find(codeHash);
       if (!code) throw invalidGrant('code_unknown');
       if (code.clientId !== client.clientId) throw invalidGrant('code_other_client');
@@ -53,6 +82,8 @@ export const authorizationCode = ({ store, replays, redeemCode }: AuthorizationC
       }
       requireKey(code.dpopJkt, proof);
       if (params.redirect_uri !== code.redirectUri) throw invalidGrant('redirect_uri_mismatch');
-      return redeemCode('authorization_code', code, params.resources, context);
+      requireStanding(code);
+      return redeemCode(type, code, params.resources, context);
     },
   });
+};

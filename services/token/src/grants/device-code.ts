@@ -5,7 +5,7 @@ import { requireKey } from '../dpop/binding.ts';
 import { tokenHash } from '../secrets.ts';
 import type { Replays } from '../tokens/replays.ts';
 import { defineGrant } from './grant.ts';
-import type { RedeemCode } from './redeem-code.ts';
+import { type RedeemCode, requireStanding } from './redeem-code.ts';
 
 export type DeviceCodeDeps = {
   store: Pick<Store, 'authorizationCodes' | 'deviceCodes'>;
@@ -48,6 +48,7 @@ export const deviceCode = ({ store, replays, redeemCode }: DeviceCodeDeps) =>
         throw invalidGrant('device_code_used');
       }
       if (code.expiresAt <= now) throw expired();
+      requireStanding(code);
       return redeemCode(type, code, params.resources, context);
     },
   });

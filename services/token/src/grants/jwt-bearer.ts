@@ -1,13 +1,5 @@
 import type { Config } from '@authserver/config';
-import {
-  type DenialReason,
-  invalidClient,
-  invalidGrant,
-  invalidScope,
-  OAuthError,
-  readIdJag,
-  temporarilyUnavailable,
-} from '@authserver/oauth';
+import { type DenialReason, invalidClient, invalidGrant, invalidScope, OAuthError, readIdJag } from '@authserver/oauth';
 import type { Store } from '@authserver/store';
 import type { Metrics } from '@authserver/telemetry';
 import { z } from 'zod';
@@ -16,6 +8,7 @@ import type { DocumentRows } from '../clients/document-rows.ts';
 import { requireKey } from '../dpop/binding.ts';
 import type { Lookups } from '../lookups.ts';
 import { defaultScopes } from '../scopes.ts';
+import { Outdated } from '../tokens/authorization.ts';
 import type { OpenAssertion, SignedAssertion } from '../xaa/assertions.ts';
 import { grantedScopes, resourcesFor, wantedScopes } from '../xaa/bounds.ts';
 import { scopesByPolicy } from '../xaa/policy.ts';
@@ -168,10 +161,8 @@ export const jwtBearer = ({ store, lookups, openAssertion, keepClient, repeats, 
             await noteDenial('assertion_replayed', signed, context);
             throw invalidGrant('assertion_replayed');
           }
-          // Nothing was spent. What is so now may refuse; where it does not, the client may come again.
           await lookups.newerTrust();
-          await judgeAloud(await openAssertion(params.assertion), params, context);
-          throw temporarilyUnavailable(new Error('what an assertion is judged by changed in this very moment'));
+          throw new Outdated();
         },
       };
     },

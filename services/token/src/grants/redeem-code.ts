@@ -1,6 +1,6 @@
 import type { Config } from '@authserver/config';
 import { includesAll, invalidClient, invalidGrant } from '@authserver/oauth';
-import { type AuthorizationCode, type Store, uuidv7 } from '@authserver/store';
+import { type AuthorizationCode, type NewAuthorizationCode, type Store, uuidv7 } from '@authserver/store';
 import { getsRefreshToken } from '../clients/refresh-policy.ts';
 import { refreshKey } from '../dpop/binding.ts';
 import type { Lookups } from '../lookups.ts';
@@ -8,38 +8,43 @@ import { grantableScopes, offeredAt } from '../scopes.ts';
 import { randomToken, tokenHash } from '../secrets.ts';
 import { authorizedFor, namedTargets } from '../targets.ts';
 import { after, earlier } from '../time.ts';
-import type { Authorization } from '../tokens/authorization.ts';
-import type { Replays } from '../tokens/replays.ts';
+import { type Authorization, Outdated } from '../tokens/authorization.ts';
 import type { GrantContext } from './grant.ts';
 
 export type RedeemCodeDeps = {
   store: Pick<Store, 'authorizationCodes'>;
   lookups: Lookups;
-  replays: Replays;
   config: Pick<Config, 'dcr' | 'oauth' | 'server'>;
 };
+
+/** What a code is redeemed by, as it is read or as it was issued. */
+export type CodeFacts = Omit<NewAuthorizationCode, 'targets'> & Pick<AuthorizationCode, 'targets'>;
 
 /** A code whose client has shown that it is theirs: by a verifier, or by having polled for it. */
 export type RedeemCode = (
   grantType: Extract<Authorization['grantType'], 'authorization_code' | 'urn:ietf:params:oauth:grant-type:device_code'>,
-  code: AuthorizationCode,
+  code: CodeFacts,
   /** The `resource` parameters of the token request. */
   resources: readonly string[],
   context: GrantContext,
 ) => Promise<Authorization>;
+
+/** @throws {OAuthError} when what the code rests on has ended since it was issued */
+export const requireStanding = (code: AuthorizationCode): void => {
+  if (!code.clientActive) throw invalidClient('client_not_active');
+  if (!code.userActive) throw invalidGrant('user_not_active');
+  if (code.consentRevoked) throw invalidGrant('consent_revoked');
+};
 
 /**
  * The second half of both grants that begin with a person's consent: whether what was allowed still stands, and the
  * tokens for it. The code is spent by the commit, once, and a second use of it revokes what the first one produced.
  */
 export const createRedeemCode =
-  ({ store, lookups, replays, config }: RedeemCodeDeps): RedeemCode =>
+  ({ store, lookups, config }: RedeemCodeDeps): RedeemCode =>
   async (grantType, code, resources, { client, proof, now }) => {
     const catalog = await lookups.resources();
     const targets = namedTargets(resources, code.targets, catalog, config.server.issuer);
-    if (!code.clientActive) throw invalidClient('client_not_active');
-    if (!code.userActive) throw invalidGrant('user_not_active');
-    if (code.consentRevoked) throw invalidGrant('consent_revoked');
     // What the user allowed must still be on offer: the resource, its scopes, and the client's right to them.
     for (const { resourceId, scopes } of code.targets)
       if (!includesAll(offeredAt(catalog, resourceId, client), scopes)) throw invalidGrant('scope_outside_catalog');
@@ -79,13 +84,8 @@ export const createRedeemCode =
                 },
           issuance,
         };
-        const redeemed = await store.authorizationCodes.redeem(redemption, code.targets.length > 1);
-        if (redeemed) return;
-        // Lost the race: somebody else holds the tokens of this code, so the code has leaked. Same rule as a replay.
-        const spent = await store.authorizationCodes.find(code.codeHash);
-        if (spent?.redeemedAt) await replays.codeReused(spent, true, now);
-        if (spent && !spent.clientActive) throw invalidClient('client_not_active');
-        throw invalidGrant(spent?.redeemedAt ? 'code_reused' : 'consent_revoked');
+        // Where it fails somebody else may hold the tokens of this code, which has leaked then: whoever judges again will see.
+        if (!(await store.authorizationCodes.redeem(redemption, code.targets.length > 1))) throw new Outdated();
       },
     };
   };

@@ -1,4 +1,5 @@
 import type { Config } from '@authserver/config';
+import { endOfTurn } from '@authserver/http';
 import { includesAll, invalidClient, invalidGrant, invalidScope, parseScope } from '@authserver/oauth';
 import type { HeldRefreshToken, Issuance, Store } from '@authserver/store';
 import { z } from 'zod';
@@ -9,24 +10,40 @@ import { grantableScopes } from '../scopes.ts';
 import { type Secrets, tokenHash } from '../secrets.ts';
 import { authorizedFor, namedTargets } from '../targets.ts';
 import { after, earlier } from '../time.ts';
+import { type Authorization, Outdated } from '../tokens/authorization.ts';
+import { type IssuedHere, unlessRefused } from '../tokens/issued-here.ts';
 import type { Replays } from '../tokens/replays.ts';
-import { defineGrant } from './grant.ts';
+import { defineGrant, type GrantContext } from './grant.ts';
 
 export type RefreshTokenDeps = {
   store: Pick<Store, 'refreshTokens'>;
   lookups: Lookups;
   replays: Replays;
   secrets: Secrets;
+  issuedRefreshTokens: IssuedHere<RefreshTokenFacts>;
   config: Pick<Config, 'dcr' | 'oauth' | 'server'>;
 };
+
+/** What is true of a refresh token from its first to its last day. */
+export type RefreshTokenFacts = Pick<
+  HeldRefreshToken,
+  'familyId' | 'clientId' | 'userId' | 'targets' | 'dpopJkt' | 'authTime' | 'acr' | 'expiresAt' | 'familyExpiresAt'
+>;
+
+const params = z.object({
+  refresh_token: z.string({ error: 'refresh_token is missing' }),
+  scope: z.string().optional(),
+  resources: z.array(z.string()),
+});
+type Params = z.output<typeof params>;
 
 /**
  * Refresh token grant (RFC 6749 §6), rotated on every use (RFC 9700 §4.14.2).
  *
- * A repeat within `oauth.refresh_reuse_window` by the same client, with the same key, gets the same successor, on any pod: a lost answer or
- * two tabs must not log anybody out. Once the successor was used, or the window is over, a repeat is a theft.
+ * A repeat within `oauth.refresh_reuse_window` by the same client, with the same key, gets the same successor, on any pod: a
+ * lost answer or two tabs must not log anybody out. Once the successor was used, or the window is over, a repeat is a theft.
  */
-export const refreshToken = ({ store, lookups, replays, secrets, config }: RefreshTokenDeps) => {
+export const refreshToken = ({ store, lookups, replays, secrets, issuedRefreshTokens, config }: RefreshTokenDeps) => {
   /** The successor's hash matches unless `session.secret` was changed since: then the window is simply over. */
   const isRepeat = (token: HeldRefreshToken, successorHash: Buffer, proof: Proof | undefined, now: Date): boolean =>
     config.oauth.refresh_reuse_window > 0 && // else who asked before the other's answer would still be within it
@@ -36,17 +53,53 @@ export const refreshToken = ({ store, lookups, replays, secrets, config }: Refre
     (token.dpopJkt === undefined || token.dpopJkt === proof?.jkt) &&
     token.successorHash?.equals(successorHash) === true;
 
+  /** What the holder of a token gets, if it may be spent. */
+  const judge = async (
+    facts: RefreshTokenFacts,
+    { resources, scope }: Params,
+    { client, proof }: GrantContext,
+  ): Promise<Omit<Authorization, 'refreshToken' | 'commit'>> => {
+    requireKey(facts.dpopJkt, proof);
+    const catalog = await lookups.resources();
+    const targets = namedTargets(resources, facts.targets, catalog, config.server.issuer);
+    const asked = parseScope(scope);
+    const grantable = grantableScopes(catalog, targets, client);
+    if (asked && !includesAll(grantable, asked))
+      throw invalidScope('The scope exceeds what was granted.', 'scope_outside_grant');
+    const scopes = asked ?? grantable;
+    if (scopes.length === 0) throw invalidScope('Nothing of the granted scope is left.', 'scope_empty');
+    return {
+      grantType: 'refresh_token',
+      client,
+      subject: facts.userId,
+      subjectUserId: facts.userId,
+      scopes,
+      ...authorizedFor(targets, config.server.issuer),
+      authTime: facts.authTime,
+      acr: facts.acr,
+      familyId: facts.familyId,
+      ttlSeconds: config.dcr.default_token_expiry,
+    };
+  };
+
   return defineGrant({
     type: 'refresh_token',
-    params: z.object({
-      refresh_token: z.string({ error: 'refresh_token is missing' }),
-      scope: z.string().optional(),
-      resources: z.array(z.string()),
-    }),
+    params,
 
-    async authorize(params, { client, proof, now }) {
-      const hash = tokenHash(params.refresh_token);
-      const held = await store.refreshTokens.find(hash);
+    async authorize(params, context) {
+      const { client, proof, now } = context;
+      const presented = tokenHash(params.refresh_token);
+      const successor = secrets.successorOf(params.refresh_token);
+      const successorHash = tokenHash(successor);
+
+      const own = issuedRefreshTokens.take(presented);
+      if (own?.clientId === client.clientId && own.expiresAt > now && own.familyExpiresAt > now) {
+        const judged = await unlessRefused(judge(own, params, context));
+        await endOfTurn(); // no statement that others share was waited for, so it waits for them here (decision 0042)
+        if (judged) return { ...judged, refreshToken: successor, commit: (issuance) => spend(own, issuance) };
+      }
+
+      const held = await store.refreshTokens.find(presented);
       if (!held) throw invalidGrant('refresh_unknown');
       // A stranger's attempt must not end the owner's session: it is refused before any reuse is judged.
       if (held.clientId !== client.clientId) {
@@ -58,8 +111,6 @@ export const refreshToken = ({ store, lookups, replays, secrets, config }: Refre
       if (!held.userActive) throw invalidGrant('user_not_active');
       if (!held.clientActive) throw invalidClient('client_not_active');
 
-      const successor = secrets.successorOf(params.refresh_token);
-      const successorHash = tokenHash(successor);
       const repeat = isRepeat(held, successorHash, proof, now);
       if (held.spentAt && !repeat) {
         // A request that was recorded and sent again proves no key and is no second holder of the token.
@@ -67,59 +118,33 @@ export const refreshToken = ({ store, lookups, replays, secrets, config }: Refre
         await replays.refreshReused(held, now);
         throw invalidGrant('refresh_reused');
       }
-      requireKey(held.dpopJkt, proof);
-
-      const catalog = await lookups.resources();
-      const targets = namedTargets(params.resources, held.targets, catalog, config.server.issuer);
-      const asked = parseScope(params.scope);
-      const grantable = grantableScopes(catalog, targets, client);
-      if (asked && !includesAll(grantable, asked))
-        throw invalidScope('The scope exceeds what was granted.', 'scope_outside_grant');
-      const scopes = asked ?? grantable;
-      if (scopes.length === 0) throw invalidScope('Nothing of the granted scope is left.', 'scope_empty');
-
-      const several = held.targets.length > 1;
-      const writeRepeat = async (issuance: Issuance): Promise<void> => {
-        if (!(await store.refreshTokens.repeat(held.familyId, several, issuance)))
-          throw invalidGrant('refresh_family_revoked');
+      const commit = async (issuance: Issuance): Promise<void> => {
+        if (!repeat) return spend(held, issuance);
+        if (!(await store.refreshTokens.repeat(held.familyId, held.targets.length > 1, issuance))) throw new Outdated();
       };
-      return {
-        grantType: 'refresh_token',
-        client,
-        subject: held.userId,
-        subjectUserId: held.userId,
-        scopes,
-        ...authorizedFor(targets, config.server.issuer),
-        authTime: held.authTime,
-        acr: held.acr,
-        familyId: held.familyId,
-        ttlSeconds: config.dcr.default_token_expiry,
-        refreshToken: successor,
-        async commit(issuance) {
-          if (repeat) return writeRepeat(issuance);
-          const spent = await store.refreshTokens.spend({
-            tokenHash: hash,
-            familyId: held.familyId,
-            several,
-            successor: {
-              hash: successorHash,
-              expiresAt: earlier(after(now, config.dcr.default_refresh_expiry), held.familyExpiresAt),
-            },
-            issuance,
-            bindTo: held.dpopJkt === undefined ? refreshKey(client, proof) : undefined,
-          });
-          if (spent) return;
-          // Somebody was faster. If it was the same client a moment ago, both get the same successor.
-          const fresh = await store.refreshTokens.find(hash);
-          if (!fresh || fresh.familyRevoked || !fresh.userActive) throw invalidGrant('refresh_family_revoked');
-          if (!fresh.clientActive) throw invalidClient('client_not_active');
-          // Nobody spent it: the user narrowed the consent this very moment, which is no theft.
-          if (!fresh.spentAt) throw invalidScope('The user has just allowed less.', 'scope_outside_grant');
-          if (isRepeat(fresh, successorHash, proof, now)) return writeRepeat(issuance);
-          await replays.refreshReused(fresh, now);
-          throw invalidGrant('refresh_reused');
-        },
-      };
+      return { ...(await judge(held, params, context)), refreshToken: successor, commit };
+
+      /** Somebody else may be faster: if it was the same client a moment ago, both get the same successor. */
+      async function spend(facts: RefreshTokenFacts & { whole?: boolean }, issuance: Issuance): Promise<void> {
+        const { familyId, clientId, userId, targets, authTime, acr, familyExpiresAt, whole = true } = facts;
+        const bindTo = facts.dpopJkt === undefined ? refreshKey(client, proof) : undefined;
+        const expiresAt = earlier(after(now, config.dcr.default_refresh_expiry), familyExpiresAt);
+        const spent = await store.refreshTokens.spend({
+          tokenHash: presented,
+          familyId,
+          several: targets.length > 1,
+          successor: { hash: successorHash, expiresAt },
+          issuance,
+          bindTo,
+        });
+        if (!spent) throw new Outdated();
+        // Who has refreshed once goes on to. Not where the user took something back: they may give it again, and what is
+        // remembered would go on without it.
+        if (!whole) return;
+        const dpopJkt = facts.dpopJkt ?? bindTo;
+        const lasting = { familyId, clientId, userId, targets, dpopJkt, authTime, acr, expiresAt, familyExpiresAt };
+        issuedRefreshTokens.note(successorHash, lasting);
+      }
     },
   });
 };

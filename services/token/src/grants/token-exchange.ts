@@ -18,7 +18,6 @@ import {
   isAccessTokenType,
   OAuthError,
   parseScope,
-  temporarilyUnavailable,
 } from '@authserver/oauth';
 import type { Store } from '@authserver/store';
 import type { Metrics } from '@authserver/telemetry';
@@ -27,6 +26,7 @@ import type { AuditRepeats } from '../audit/repeats.ts';
 import type { ConsentTickets } from '../authorization/consent-tickets.ts';
 import type { Lookups } from '../lookups.ts';
 import { namedOnce } from '../targets.ts';
+import { Outdated } from '../tokens/authorization.ts';
 import { numericDate } from '../tokens/claims.ts';
 import type { OwnClaims, OwnTokenVerifier } from '../tokens/verify.ts';
 import { noteDeniedExchange } from './denied-exchange.ts';
@@ -185,11 +185,9 @@ export const tokenExchange = (deps: TokenExchangeDeps) => {
           const { mostChildren } = question;
           const written = await store.exchanges.insert({ issuance, actorId: actor?.jti, consents, mostChildren, uses });
           if (!written) {
-            await requireAllowed(await look());
             await lookups.newerClient(client);
             if ((await lookups.client(client.clientId))?.status !== 'active') throw invalidClient('client_not_active');
-            // Still allowed, but less, or by another consent: nothing is wrong with the client, which may ask again.
-            throw temporarilyUnavailable(new Error('what an exchange rests on changed in this very moment'));
+            throw new Outdated(); // perhaps still allowed, but less, or by another consent
           }
           metrics.tokenExchanges.inc({ kind: decision.kind });
         },

@@ -1,16 +1,17 @@
-import { type GrantType, OAuthError } from '@authserver/oauth';
+import { type GrantType, OAuthError, temporarilyUnavailable } from '@authserver/oauth';
 import { inSpan, type Metrics } from '@authserver/telemetry';
 import type { FastifyPluginAsync } from 'fastify';
 import type { ClientAuthenticator } from '../clients/authenticate.ts';
 import type { ClientUse } from '../clients/client-use.ts';
 import type { Proofs } from '../dpop/proof.ts';
 import type { ProofRequirement } from '../dpop/requirement.ts';
-import type { Grant } from '../grants/grant.ts';
+import type { Grant, GrantContext } from '../grants/grant.ts';
 import { selectGrant } from '../grants/select.ts';
-import { formOf, readParams } from '../params.ts';
+import { formOf, type Params, readParams } from '../params.ts';
 import { resourceIdsOf } from '../targets.ts';
 import type { Clock } from '../time.ts';
-import type { TokenIssuer } from '../tokens/issuer.ts';
+import { Outdated } from '../tokens/authorization.ts';
+import type { TokenIssuer, TokenResponse } from '../tokens/issuer.ts';
 import { noteAttempt } from '../trace/facts.ts';
 import { onlyPost } from './methods.ts';
 
@@ -25,6 +26,8 @@ export type TokenRouteDeps = {
   metrics: Metrics;
 };
 
+/** What was remembered may be outdated, then what was read; whoever meets a third change had better come again. */
+const mostJudgements = 3;
 const tokenExchange: GrantType = 'urn:ietf:params:oauth:grant-type:token-exchange';
 
 /** Token endpoint (RFC 6749 §3.2): who asks, with which key, for what, and then what they get. */
@@ -41,14 +44,10 @@ export const tokenRoute: FastifyPluginAsync<TokenRouteDeps> = async (app, deps) 
       const client = await deps.clients.authenticate(request, params);
       deps.proofRequirement.ofClient(client, proof);
       const grant = selectGrant(deps.grants, params.grant_type, client);
-      const authorization = await inSpan(`grant ${grant.type}`, () => grant.authorize(params, { client, proof, now }), {
-        attributes: { client_id: client.clientId },
-      });
-      await deps.proofRequirement.ofResources(resourceIdsOf(authorization), proof);
-      const response = await deps.tokenIssuer.issue(authorization, proof, now);
+      const response = await giveTokens(grant, params, { client, proof, now });
       deps.clientUse.note(client, now);
       noteAttempt(request, { clientId: client.clientId });
-      deps.metrics.issuanceDuration.observe({ grant_type: authorization.grantType }, reply.elapsedTime / 1000);
+      deps.metrics.issuanceDuration.observe({ grant_type: grant.type }, reply.elapsedTime / 1000);
       reply.header('cache-control', 'no-store').header('pragma', 'no-cache');
       return response;
     } catch (error) {
@@ -57,6 +56,22 @@ export const tokenRoute: FastifyPluginAsync<TokenRouteDeps> = async (app, deps) 
       throw error;
     }
   });
+
+  /** Judges and gives; once more where the world has moved on meanwhile. */
+  const giveTokens = async (grant: Grant, params: Params, context: GrantContext): Promise<TokenResponse> => {
+    for (let left = mostJudgements - 1; ; left -= 1) {
+      const authorization = await inSpan(`grant ${grant.type}`, () => grant.authorize(params, context), {
+        attributes: { client_id: context.client.clientId },
+      });
+      await deps.proofRequirement.ofResources(resourceIdsOf(authorization), context.proof);
+      try {
+        return await deps.tokenIssuer.issue(authorization, context.proof, context.now);
+      } catch (error) {
+        if (!(error instanceof Outdated)) throw error;
+        if (left === 0) throw temporarilyUnavailable(error);
+      }
+    }
+  };
 
   const countDenial = (error: unknown, grantType: string | undefined): void => {
     if (!(error instanceof OAuthError) || !error.reason) return;

@@ -10,6 +10,14 @@ export type Vouched = {
 };
 
 /**
+ * The world moved on since the grant was judged, and nothing was spent: it is to be judged again, and by then whatever refuses it
+ * can be read.
+ */
+export class Outdated extends Error {
+  override readonly name = 'Outdated';
+}
+
+/**
  * An approved request: everything the issuer needs to make the token, and the one write that makes it true.
  */
 export type Authorization = {
@@ -50,8 +58,9 @@ export type Authorization = {
   /** Goes into the answer if the commit succeeds. */
   refreshToken: string | undefined;
   /**
-   * Makes the decision durable together with the token's issuance row. Rejects when the world moved on since the grant
-   * was read; the token signed meanwhile is then thrown away.
+   * Makes the decision durable together with the token's issuance row. Where it fails, the token signed meanwhile is thrown away.
+   *
+   * @throws {Outdated} when the world moved on since the grant was judged
    */
   commit(issuance: Issuance): Promise<void>;
 };

@@ -89,3 +89,13 @@ test('what is in doubt may be called either, until its end is confirmed', async 
   assert.equal(ledger.fateOf(token, performance.now()), 'dead');
   assert.deepEqual(ledger.doubted(), [], 'something else has ended it');
 });
+
+for (const ended of [true, false])
+  test(`a doubt is settled: it has ${ended ? 'ended' : 'lived on'}`, async () => {
+    const { ledger, add } = world();
+    const token = add('a');
+    ledger.doubt('family:1');
+    ledger.settle(token, ended);
+    await sleep(2);
+    assert.equal(ledger.fateOf(token, performance.now()), ended ? 'dead' : 'live');
+  });

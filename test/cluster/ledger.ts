@@ -42,11 +42,13 @@ export type Ledger = {
   add(token: string, groups: readonly Group[], askedAt: number): KnownToken;
   /** To be called before it is asked for; the function it returns, when the answer has confirmed it. */
   ending(group: Group, scope: EndingScope): () => void;
-  /** A request is under way that ends it when it is carried out, which may be at any time from now on, or never. */
+  /** It may end at any time from now on, or never: a request that may end it is under way. */
   doubt(group: Group): void;
   isInDoubt(group: Group): boolean;
   /** Tokens that nothing but a doubt may have ended. */
   doubted(): KnownToken[];
+  /** Once nothing is under way any more: what was in doubt has ended, or lives. */
+  settle(token: KnownToken, ended: boolean): void;
   /** What was ended with scope `all` is alive again, from the answer that confirms it. */
   reopening(group: Group): () => void;
   /** What must be said to a question that is asked at `from` and answered now. */
@@ -98,6 +100,17 @@ export const createLedger = (): Ledger => {
         const all = endingsOf(token);
         return all.length > 0 && all.every(({ isDoubt }) => isDoubt);
       });
+    },
+    settle(token, ended) {
+      for (const group of token.groups) {
+        const all = endings.get(group) ?? [];
+        for (const each of all) if (each.isDoubt && ended) each.confirmedAt ??= performance.now();
+        if (!ended && all.length > 0)
+          endings.set(
+            group,
+            all.filter(({ isDoubt }) => !isDoubt),
+          );
+      }
     },
     reopening(group) {
       const ended = (endings.get(group) ?? []).filter(({ reopenedAt }) => reopenedAt === undefined);

@@ -119,6 +119,8 @@ export const runTrial = async (options: TrialOptions): Promise<Report> => {
     // The last questions are asked in peace, and nothing may excuse a wrong answer any more.
     const last: World = { ...world, over: new AbortController().signal };
     await checkConvergence(last, random.fork('convergence'));
+    const doubted = world.ledger.doubted().length;
+    await checkDoubts(last);
     await lookAgain(last, random.fork('last looks'));
     const tokens = world.ledger.all();
     await checkRows(
@@ -126,12 +128,11 @@ export const runTrial = async (options: TrialOptions): Promise<Report> => {
       tokens.map(({ jti }) => jti),
     );
     await checkFamilies(last);
-    await checkDoubts(last);
     await checkAudit(last, random.fork('audit'));
     finished = true;
     return {
       ...{ options, seconds: seconds(), violations, tally, faults: faultsInjected, tokens: tokens.length },
-      doubted: world.ledger.doubted().length,
+      doubted,
       propagation: world.propagation,
       stalls: stalls.count(),
       directory: violations.list.length > 0 ? cluster.directory : undefined,

@@ -1,5 +1,4 @@
 /** What the database says at the end, held against what was given out. */
-import type { Ledger } from '../ledger.ts';
 import type { World } from '../world.ts';
 
 const CHUNK = 2_000;
@@ -20,6 +19,8 @@ export const checkRows = async ({ cluster, violations }: World, jtis: readonly s
 /** What is left of codes and refresh tokens shows whether one was ever honoured twice. */
 export const checkFamilies = async ({ cluster, violations }: World): Promise<void> => {
   const questions = {
+    'a family comes of no code, so a code had two': `select id::text from token_families f
+       where not exists (select 1 from authorization_codes c where c.family_id = f.id)`,
     'a family began twice': `select family_id::text as id from issuances
        where grant_type = 'authorization_code' group by 1 having count(*) > 1`,
     'a family has two refresh tokens that are not spent': `select family_id::text as id from refresh_tokens
@@ -37,19 +38,25 @@ export const checkFamilies = async ({ cluster, violations }: World): Promise<voi
   }
 };
 
+/** Why a family ends when one of its codes or refresh tokens comes twice. */
+const thefts = ['refresh_reuse', 'code_reuse'];
+
 /**
- * What a request that was held may have ended ({@link Ledger.doubt}) was ended as a code or refresh token that came twice, or
- * lives: there is no other reason for which it could have.
+ * Nothing is held any more, so the rows settle each doubt: the family has ended as one whose code or refresh token came twice,
+ * there being no other reason for which it could have, or it lives. What the pods say afterwards must agree.
  */
 export const checkDoubts = async ({ cluster, ledger, violations }: World): Promise<void> => {
-  const doubted = ledger.doubted().map(({ jti }) => jti);
-  const ended = await cluster.postgres.query<{ jti: string; reason: string }>(
-    `select i.id as jti, coalesce(f.revoked_reason, 'itself') as reason
-     from issuances i join token_families f on f.id = i.family_id
-     where i.id = any($1::uuid[]) and (f.revoked_at is not null or i.revoked_at is not null)
-       and coalesce(f.revoked_reason, 'itself') <> all (array['refresh_reuse', 'code_reuse'])`,
-    [doubted],
+  const doubted = new Map(ledger.doubted().map((token) => [token.jti, token]));
+  const rows = await cluster.postgres.query<{ jti: string; reason: string | null }>(
+    `select i.id as jti, case when i.revoked_at is not null then 'itself'
+                              when f.revoked_at is not null then f.revoked_reason end as reason
+       from issuances i join token_families f on f.id = i.family_id where i.id = any($1::uuid[])`,
+    [[...doubted.keys()]],
   );
-  for (const _ of doubted) violations.checked('live-stays-live');
-  for (const { jti, reason } of ended) violations.add('live-stays-live', `${jti} was ended by ${reason}`);
+  for (const { jti, reason } of rows) {
+    violations.checked('live-stays-live');
+    if (reason !== null && !thefts.includes(reason)) violations.add('live-stays-live', `${jti} was ended by ${reason}`);
+    const token = doubted.get(jti);
+    if (token) ledger.settle(token, reason !== null);
+  }
 };

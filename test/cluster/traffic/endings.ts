@@ -32,9 +32,7 @@ const replay = async (
 ): Promise<void> => {
   const confirm = world.ledger.ending(family.group, 'all');
   while (!world.over.aborted) {
-    const answer = await ifAvailable(
-      world.judge.ask({ kind, statuses: [200, 400], denials: ['invalid_grant'] }, present),
-    );
+    const answer = await ifAvailable(world.judge.ask({ kind, denials: ['invalid_grant'] }, present));
     if (answer) {
       world.violations.checked('one-successor');
       if (answer.status === 200) {

@@ -1,4 +1,5 @@
 /** What operators do while everybody works: suspend and reactivate clients, switch the registration mode. */
+import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { TestApp } from '../../support/test-app.ts';
 import type { Random } from '../random.ts';
@@ -19,6 +20,9 @@ const alone = async (name: string, work: () => Promise<void>): Promise<void> => 
     busy.delete(name);
   }
 };
+
+/** For all tries of one change: what a frozen pod still holds of it does nothing when it comes after the next change. */
+const once = () => ({ idempotencyKey: randomBytes(12).toString('hex') });
 
 const POLL_MS = 20;
 const AWAY_POLL_MS = 200;
@@ -64,16 +68,16 @@ export const suspensionActs = async (world: World, random: Random): Promise<void
     const { ledger } = world;
     const token = await machineToken(world, app);
     const confirm = ledger.ending(`client:${app.clientId}`, 'all');
-    await administer(world, random, 'suspend a client', (admin) => admin.client.suspend({ id: app.clientId }), {
-      code: 'conflict',
-    });
+    await administer(world, random, 'suspend a client', (admin) =>
+      admin.client.suspend({ id: app.clientId, ...once() }),
+    );
     confirm();
     if (token) await inspectEverywhere(world, [token]);
     await followed(world, 'client suspended', (pod) => works(world, app, pod).then((at) => at && at === 'no'));
     const reopened = ledger.reopening(`client:${app.clientId}`);
-    await administer(world, random, 'reactivate a client', (admin) => admin.client.reactivate({ id: app.clientId }), {
-      code: 'conflict',
-    });
+    await administer(world, random, 'reactivate a client', (admin) =>
+      admin.client.reactivate({ id: app.clientId, ...once() }),
+    );
     reopened();
     if (token) await inspectEverywhere(world, [token]);
     await followed(world, 'client reactivated', (pod) => works(world, app, pod).then((at) => at && at === 'yes'));

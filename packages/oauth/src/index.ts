@@ -9,6 +9,7 @@ export * from './errors.ts';
 export * from './grant-types.ts';
 export * from './id-jag.ts';
 export * from './id-token.ts';
+export * from './jws.ts';
 export * from './pkce.ts';
 export * from './redirect-problem.ts';
 export * from './redirect-uri.ts';

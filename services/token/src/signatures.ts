@@ -1,27 +1,21 @@
 import { createPublicKey, type JsonWebKeyInput, type KeyObject } from 'node:crypto';
 import { endOfTurn } from '@authserver/http';
 import { isSignedBy } from '@authserver/keys';
-import type { Jwk } from '@authserver/oauth';
+import { compactJws, type Jwk } from '@authserver/oauth';
 import { compactVerify, importJWK } from 'jose';
 
-/**
- * The payload of a JWT, read as JSON, when one of these keys signed it with this algorithm; `undefined` when none did. A
- * payload that is no JSON is `undefined` inside.
- */
-export type SignatureCheck = (
-  jwt: string,
-  candidates: readonly Jwk[],
-  alg: string,
-) => Promise<{ payload: unknown } | undefined>;
-
+/** What was signed, read as JSON; a payload that is no JSON is `undefined`. */
 type Opened = { payload: unknown };
+
+/** The payload of a JWT when one of these keys signed it with this algorithm; `undefined` when none did. */
+export type SignatureCheck = (jwt: string, candidates: readonly Jwk[], alg: string) => Promise<Opened | undefined>;
 
 /** Checks what others signed: clients, and identity providers. A key is imported once, for as long as somebody holds it. */
 export const createSignatureCheck = (): SignatureCheck => {
   const es256 = createEs256Check();
   const others = createCheckByJose();
   return async (jwt, candidates, alg) => {
-    if (!compact.test(jwt)) return undefined; // decoders put up with line breaks and padding
+    if (!compactJws.test(jwt)) return undefined;
     // In a row, as signatures are made: the tables of the curve are still in the cache (decision 0042).
     if (alg === 'ES256') await endOfTurn();
     for (const candidate of candidates) {
@@ -32,21 +26,15 @@ export const createSignatureCheck = (): SignatureCheck => {
   };
 };
 
-/** A JWS in compact form (RFC 7515 §3.1). */
-const compact = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
-
 /**
  * ES256 is what most of them use, and checked in place: it takes 65 µs, and two ways to the thread pool and back, which all other
  * algorithms go, take longer.
  */
 const createEs256Check = () => {
-  const imported = new WeakMap<Jwk, KeyObject | null>();
-  const toKey = (jwk: Jwk): KeyObject | null => {
-    const known = imported.get(jwk);
-    if (known !== undefined) return known;
-    const made = importP256(jwk);
-    imported.set(jwk, made);
-    return made;
+  const imported = new WeakMap<Jwk, KeyObject | undefined>();
+  const toKey = (jwk: Jwk): KeyObject | undefined => {
+    if (!imported.has(jwk)) imported.set(jwk, importP256(jwk));
+    return imported.get(jwk);
   };
 
   return (jwt: string, jwk: Jwk): Opened | undefined => {
@@ -62,15 +50,16 @@ const createEs256Check = () => {
 };
 
 /** Nothing for a key of another kind: with it the algorithm would be another one (RFC 8725 §3.1). */
-const importP256 = (jwk: Jwk): KeyObject | null => {
+const importP256 = (jwk: Jwk): KeyObject | undefined => {
   try {
     const key = createPublicKey({ key: jwk as JsonWebKeyInput['key'], format: 'jwk' });
-    return key.asymmetricKeyDetails?.namedCurve === 'prime256v1' ? key : null;
+    return key.asymmetricKeyDetails?.namedCurve === 'prime256v1' ? key : undefined;
   } catch {
-    return null;
+    return undefined;
   }
 };
 
+/** All other algorithms, on the thread pool. */
 const createCheckByJose = () => {
   const imported = new WeakMap<Jwk, ReturnType<typeof importJWK>>();
   const toKey = (jwk: Jwk, alg: string): ReturnType<typeof importJWK> => {

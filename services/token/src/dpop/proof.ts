@@ -1,4 +1,4 @@
-import { dpopAlgorithms, OAuthError, sameHtu, temporarilyUnavailable } from '@authserver/oauth';
+import { compactJws, dpopAlgorithms, OAuthError, sameHtu, temporarilyUnavailable } from '@authserver/oauth';
 import type { SingleUse } from '@authserver/replay';
 import type { Metrics } from '@authserver/telemetry';
 import type { FastifyReply, FastifyRequest } from 'fastify';
@@ -54,8 +54,6 @@ type Claims = z.infer<typeof Claims>;
 
 /** Longer is no proof. Keeps the work for strangers small. */
 const longestProof = 8192;
-/** One JWS in compact form (RFC 7515 §3.1). A second header would have been joined to the first by a comma. */
-const compact = /^[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+$/;
 /** How much longer than it is good a used proof is remembered: the clocks of pods and stores differ. */
 const rememberSeconds = 60;
 
@@ -77,7 +75,9 @@ export const createProofs = ({ issuer, settings, nonces, singleUse, metrics }: P
 
   /** Signature and form: what the key's holder really said, and the thumbprint of the key. */
   const open = async (token: string, now: Date): Promise<{ claims: Claims; jkt: string }> => {
-    if (token.length > longestProof || !compact.test(token)) refuse('The DPoP header must be exactly one signed JWT.');
+    // A second header would have been joined to the first by a comma.
+    if (token.length > longestProof || !compactJws.test(token))
+      refuse('The DPoP header must be exactly one signed JWT.');
     const header = Header.safeParse(decodeHeader(token));
     if (!header.success) return refuse(`The header of the proof does not fit: ${problemOf(header.error)}.`);
     const { alg, jwk } = header.data;

@@ -86,7 +86,6 @@ export const tokenExchange = (deps: TokenExchangeDeps) => {
         resourceIds: targets.flatMap(({ resource }) => resource?.id ?? []),
         mostChildren: config.token_exchange.max_children,
       };
-      const asked = parseScope(params.scope);
       const known = {
         client,
         actor: actor && toToken(actor),
@@ -95,60 +94,55 @@ export const tokenExchange = (deps: TokenExchangeDeps) => {
         subject: toToken(subject),
       };
       const budgeted = countedResources(known);
-      const spenders = spendersOf(known);
       const findBudgets = async () =>
         budgeted.length === 0
           ? []
           : store.delegationUses.find({
               subjectId: subject.jti,
-              clientIds: spenders,
+              clientIds: spendersOf(known),
               resourceIds: budgeted.map(({ id }) => id),
             });
-
-      /** What is true at this moment, and what follows from it. */
-      const look = async (): Promise<ExchangeDecision & { facts: ExchangeFacts }> => {
-        const [found, budgetConsents] = await Promise.all([store.exchanges.find(question), findBudgets()]);
-        const facts: ExchangeFacts = {
-          ...known,
-          subject: {
-            ...known.subject,
-            live: found?.subjectLive === true,
-            userId: found?.userId,
-            exchanges: found?.exchanges ?? 0,
-            children: found?.children ?? 0,
-          },
-          actor: known.actor && { ...known.actor, live: found?.actorLive === true },
-          provenKey: proof?.jkt,
-          asked,
-          linkBetween: (source, target) => links.between(source.id, target.id),
-          consents: found?.consents ?? [],
-          budgetConsents,
-          now,
-          settings: {
-            allowSelfExchange: config.token_exchange.allow_self_exchange,
-            maxChainDepth: config.token_exchange.max_chain_depth,
-            maxChildren: config.token_exchange.max_children,
-            proofs: config.dpop,
-          },
-        };
-        return { ...decide(facts), facts };
+      const [found, budgetConsents] = await Promise.all([store.exchanges.find(question), findBudgets()]);
+      const facts: ExchangeFacts = {
+        ...known,
+        subject: {
+          ...known.subject,
+          live: found?.subjectLive === true,
+          userId: found?.userId,
+          exchanges: found?.exchanges ?? 0,
+          children: found?.children ?? 0,
+        },
+        actor: known.actor && { ...known.actor, live: found?.actorLive === true },
+        provenKey: proof?.jkt,
+        asked: parseScope(params.scope),
+        linkBetween: (source, target) => links.between(source.id, target.id),
+        consents: found?.consents ?? [],
+        budgetConsents,
+        now,
+        settings: {
+          allowSelfExchange: config.token_exchange.allow_self_exchange,
+          maxChainDepth: config.token_exchange.max_chain_depth,
+          maxChildren: config.token_exchange.max_children,
+          proofs: config.dpop,
+        },
       };
-      /** @throws {OAuthError} what the first gate that denies has to say */
-      const requireAllowed = async ({ refusal, budgets, facts }: Awaited<ReturnType<typeof look>>): Promise<void> => {
-        if (!refusal) return;
+      /** What the first gate that denies has to say, with what it leaves behind. */
+      const refusalOf = async ({ refusal, budgets }: ExchangeDecision): Promise<OAuthError | undefined> => {
+        if (!refusal) return undefined;
         if (refusal.cause === 'budget_spent' || refusal.cause === 'budget_expired')
           await askAgain(budgets.filter((one) => isUsedUp(one) || isOver(one, now)));
         const shown = { jti: subject.jti, subject: subject.sub, subject_client: subject.client_id };
         await noteDeniedExchange(repeats, { client, shown, reason: refusal.reason, now });
         const { error, description, reason, cause } = refusal;
-        if (cause === undefined) throw new OAuthError(error, description, reason);
+        if (cause === undefined) return new OAuthError(error, description, reason);
         const consentUrl = await urlToConsent(facts);
         const members = consentUrl === undefined ? { cause } : { cause, consent_url: consentUrl };
-        throw new OAuthError(error, description, reason, { members });
+        return new OAuthError(error, description, reason, { members });
       };
 
-      const decision = await look();
-      await requireAllowed(decision);
+      const decision = decide(facts);
+      const refused = await refusalOf(decision);
+      if (refused) throw refused;
       const [first, ...further] = decision.targets;
       const { issuer } = config.server;
       const budgetEnds = decision.budgets.flatMap(({ endsAt }) => (endsAt ? numericDate(endsAt) : []));
@@ -157,7 +151,7 @@ export const tokenExchange = (deps: TokenExchangeDeps) => {
         grantType,
         client,
         subject: subject.sub,
-        subjectUserId: decision.facts.subject.userId,
+        subjectUserId: facts.subject.userId,
         scopes: decision.scopes,
         resource: { id: first?.resource?.id, audience: first?.resource?.uri ?? issuer },
         consentGrantId: first?.consent?.id,
@@ -187,7 +181,7 @@ export const tokenExchange = (deps: TokenExchangeDeps) => {
           if (!written) {
             await lookups.newerClient(client);
             if ((await lookups.client(client.clientId))?.status !== 'active') throw invalidClient('client_not_active');
-            throw new Outdated(); // perhaps still allowed, but less, or by another consent
+            throw new Outdated(); // perhaps still allowed, but less, or by another consent: the next judgement says
           }
           metrics.tokenExchanges.inc({ kind: decision.kind });
         },

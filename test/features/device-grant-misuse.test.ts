@@ -55,7 +55,7 @@ test('a device code used again later revokes what it produced', async () => {
   assert.ok(event);
 });
 
-test('what was allowed for a device is no authorization code for anybody', async () => {
+test('what was allowed for a device is no authorization code for anybody, and still good where it belongs', async () => {
   const user = await server.user();
   const tv = await device({
     grantTypes: ['authorization_code', deviceGrantType, 'refresh_token'],
@@ -63,7 +63,7 @@ test('what was allowed for a device is no authorization code for anybody', async
   });
   const { device_code } = await tv.allowed(user, wish);
   for (const redirect_uri of [undefined, '', 'https://app.example.com/cb'])
-    for (const code_verifier of ['v'.repeat(43), ''])
+    for (const code_verifier of ['v'.repeat(43), 'w'.repeat(43), ''])
       assert.equal(
         (await tv.app.token({ grant_type: 'authorization_code', code: device_code, redirect_uri, code_verifier }))
           .status,

@@ -5,18 +5,17 @@
  */
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { startAuthServer, type TestUser } from '../support/auth-server.ts';
+import { startAuthServer, type TestResource, type TestUser } from '../support/auth-server.ts';
 import { DpopKey } from '../support/dpop-key.ts';
 import { type Answer, denied, type Grant, ok, type TestApp, type Tokens } from '../support/test-app.ts';
 
 const server = await startAuthServer({ pods: 2 });
-const resource = await server.resource({ scopes: ['a', 'b'] });
 const stranger = await server.client();
 const key = await DpopKey.create(server);
 
 /** Remembers what is issued at it; the other hears of it from the database. */
 const [here, elsewhere] = [0, 1];
-type Session = { app: TestApp; user: TestUser };
+type Session = { app: TestApp; user: TestUser; resource: TestResource };
 type Pod = { pod: number };
 
 const statements = (operation: string): Promise<number> =>
@@ -24,15 +23,17 @@ const statements = (operation: string): Promise<number> =>
 const newSession = async (options: { redirectUris?: string[] } = {}): Promise<Session> => ({
   app: await server.client(options),
   user: await server.user(),
+  resource: await server.resource({ scopes: ['a', 'b'] }),
 });
-const code = ({ app, user }: Session): Promise<Grant> => app.code({ user, scope: 'a b', resource: resource.uri });
+const code = ({ app, user, resource }: Session): Promise<Grant> =>
+  app.code({ user, scope: 'a b', resource: resource.uri });
 /** One that was refreshed before, so that its process remembers it. */
 const refreshToken = async (session: Session, headers: Record<string, string> = {}): Promise<string> => {
   const first = ok(await session.app.redeem(await code(session), {}, here, headers));
   return ok(await session.app.refresh(first.refresh_token, {}, here, headers.dpop ? await key.header() : {}))
     .refresh_token;
 };
-const narrow = ({ app, user }: Session, asked: string[]): Promise<void> =>
+const narrow = ({ app, user, resource }: Session, asked: string[]): Promise<void> =>
   server.store.transaction(async (tx) => {
     await tx.consentGrants.narrow({
       ...{ userId: user.id, clientId: app.clientId, resourceId: resource.id },
@@ -40,8 +41,23 @@ const narrow = ({ app, user }: Session, asked: string[]): Promise<void> =>
     });
   });
 const disable = ({ user }: Session) => server.sql("update users set status = 'disabled' where id = $1", [user.id]);
+const logOut = ({ user }: Session) => server.sql('update users set epoch = epoch + 1 where id = $1', [user.id]);
 const suspend = ({ app }: Session) =>
   server.sql("update clients set status = 'suspended' where client_id = $1", [app.clientId]);
+const remove = ({ resource }: Session) =>
+  server.change('resource', resource.id, (tx) => tx.resources.delete(resource.id));
+const offerLess = ({ resource }: Session) =>
+  server.change('resource', resource.id, async (tx) => {
+    const held = await tx.resources.find(resource.id);
+    assert.ok(held);
+    await tx.resources.update({ ...held, scopes: held.scopes.filter(({ name }) => name === 'a') });
+  });
+const demandProofs = ({ resource }: Session) =>
+  server.change('resource', resource.id, async (tx) => {
+    const held = await tx.resources.find(resource.id);
+    assert.ok(held);
+    await tx.resources.update({ ...held, dpopBoundAccessTokensRequired: true });
+  });
 const withdraw = ({ user }: Session) =>
   server.sql('update consent_grants set revoked_at = now() where user_id = $1', [user.id]);
 const seen = ({ status, body }: Answer<unknown>): unknown => {
@@ -87,8 +103,20 @@ const refreshCases: Record<string, RefreshCase> = {
     await suspend(session);
     return refresh(session, token, at);
   },
+  async 'its user was logged out everywhere'(session, token, at) {
+    await logOut(session);
+    return refresh(session, token, at);
+  },
   async 'its consent was withdrawn'(session, token, at) {
     await withdraw(session);
+    return refresh(session, token, at);
+  },
+  async 'its resource is gone'(session, token, at) {
+    await remove(session);
+    return refresh(session, token, at);
+  },
+  async 'its resource offers less'(session, token, at) {
+    await offerLess(session);
     return refresh(session, token, at);
   },
   async 'its user took a scope back'(session, token, at) {
@@ -146,6 +174,32 @@ test('spent at another process meanwhile: a repeat gets the same successor, and 
   denied(await session.app.refresh(repeated.refresh_token, {}, here), 'invalid_grant');
 });
 
+test('a theft is noticed also where the thief lacks what the resource has come to demand', async () => {
+  for (const kind of ['refresh token', 'code'] as const) {
+    const session = await newSession();
+    const { app } = session;
+    const [token, grant] = [await refreshToken(session), await code(session)];
+    await demandProofs(session);
+    const spend = async (pod: number, headers: Record<string, string>) =>
+      kind === 'code' ? app.redeem(grant, {}, pod, headers) : app.refresh(token, {}, pod, headers);
+    const owner = ok(await spend(elsewhere, await key.header()));
+    const next = ok(await app.refresh(owner.refresh_token, {}, elsewhere, await key.header()));
+    denied(await spend(here, {}), 'invalid_grant');
+    denied(await app.refresh(next.refresh_token, {}, elsewhere, await key.header()), 'invalid_grant');
+  }
+});
+
+test('a remembered code or refresh token whose resource demands a proof is refused without one, and given with one', async () => {
+  const session = await newSession();
+  const { app } = session;
+  const [token, grant] = [await refreshToken(session), await code(session)];
+  await demandProofs(session);
+  denied(await app.refresh(token, {}, here), 'invalid_dpop_proof');
+  ok(await app.refresh(token, {}, here, await key.header()));
+  denied(await app.redeem(grant, {}, here), 'invalid_dpop_proof');
+  ok(await app.redeem(grant, {}, here, await key.header()));
+});
+
 test('twenty refreshes at once, at the process that remembers and at another: one successor', async () => {
   const session = await newSession();
   const token = await refreshToken(session);
@@ -186,8 +240,20 @@ const codeCases: Record<string, CodeCase> = {
     await suspend(session);
     return redeem(session, grant, at);
   },
+  async 'its user was logged out everywhere'(session, grant, at) {
+    await logOut(session);
+    return redeem(session, grant, at);
+  },
   async 'its consent was withdrawn'(session, grant, at) {
     await withdraw(session);
+    return redeem(session, grant, at);
+  },
+  async 'its resource is gone'(session, grant, at) {
+    await remove(session);
+    return redeem(session, grant, at);
+  },
+  async 'its resource offers less'(session, grant, at) {
+    await offerLess(session);
     return redeem(session, grant, at);
   },
   async 'its user took a scope back'(session, grant, at) {

@@ -139,6 +139,22 @@ test('a scope that was allowed at one resource is not carried to another that of
   assert.deepEqual(alone.scope.split(' ').sort(), ['notes', 'x']);
 });
 
+test('what was taken back at a resource stays out of a token for it, although it is offered there no longer', async () => {
+  const app = await server.client({ redirectUris: ['http://127.0.0.1/cb'] }); // asked every time
+  const user = await server.user();
+  const [here, there] = [await server.resource({ scopes: ['s'] }), await server.resource({ scopes: ['s', 't'] })];
+  const { refresh_token } = await app.authorize({ user, resource: [here.uri, there.uri] });
+  await app.code({ user, resource: there.uri, tick: ['t'] });
+  await server.change('resource', there.id, async (tx) => {
+    const held = await tx.resources.find(there.id);
+    assert.ok(held);
+    await tx.resources.update({ ...held, scopes: held.scopes.filter(({ name }) => name !== 's') });
+  });
+  const together = ok(await app.refresh(refresh_token));
+  assert.equal(together.scope, 't');
+  assert.equal(ok(await app.refresh(together.refresh_token, { resource: here.uri })).scope, 's');
+});
+
 test('each resource may ask about a token that names it, and the other one about none of its own [R7662-06]', async () => {
   const { app, wishes } = await newWorld();
   const grant = await app.code(wishes);

@@ -95,7 +95,7 @@ export type TokenPlaneOptions = {
   resolveHost?: Resolve | undefined;
 };
 
-/** What a process remembers of what it issued itself: some 6 MB at most, when all of them are used. */
+/** Of how much that it issued itself a process remembers the facts: usually less than a kilobyte each. */
 const mostIssued = { codes: 1024, refreshTokens: 8192 };
 
 export type TokenPlane = Awaited<ReturnType<typeof createTokenPlane>>;
@@ -161,8 +161,7 @@ export const createTokenPlane = async (options: TokenPlaneOptions) => {
   const replays = createReplays(store, repeats, metrics);
   const issuedCodes = createIssuedHere<NewAuthorizationCode>(mostIssued.codes);
   const issuedRefreshTokens = createIssuedHere<RefreshTokenFacts>(mostIssued.refreshTokens);
-  const issued = { issuedCodes, issuedRefreshTokens };
-  const shared = { store, lookups, replays, repeats, metrics, secrets, config, ...issued };
+  const shared = { store, lookups, replays, repeats, metrics, secrets, config, issuedCodes, issuedRefreshTokens };
   const redeemCode = createRedeemCode(shared);
   const consentTickets = createConsentTickets(secrets, clock, issuer);
   const grants: Grant[] = [

@@ -34,19 +34,23 @@ export const offeredAt = (
 /**
  * What one token for all these targets may carry. A scope means the same at every resource in `aud`, so one that was
  * granted at some of them counts only if none of the others offers it too: there it would say more than the user did
- * (RFC 9068 §5). A token for fewer targets may then carry it.
+ * (RFC 9068 §5). One that the user has taken back at one of them does not count either, although nobody may offer it there any
+ * more. A token for fewer targets may then carry it.
  */
 export const grantableScopes = (
   catalog: ResourceCatalog,
-  targets: readonly Pick<GrantedTarget, 'resourceId' | 'scopes'>[],
+  targets: readonly Pick<GrantedTarget, 'resourceId' | 'scopes' | 'withdrawn'>[],
   client: Client,
 ): readonly string[] => {
-  const places = targets.map(({ resourceId, scopes }) => {
+  const places = targets.map(({ resourceId, scopes, withdrawn }) => {
     const offered = offeredAt(catalog, resourceId, client);
-    return { offered, granted: intersectScopes(scopes, offered) };
+    return { offered, granted: intersectScopes(scopes, offered), withdrawn };
   });
   return each(places.flatMap(({ granted }) => granted)).filter((scope) =>
-    places.every(({ offered, granted }) => granted.includes(scope) || !offered.includes(scope)),
+    places.every(
+      ({ offered, granted, withdrawn }) =>
+        !withdrawn?.includes(scope) && (granted.includes(scope) || !offered.includes(scope)),
+    ),
   );
 };
 

@@ -33,8 +33,6 @@ export type NewAuthorizationCode = {
 export type AuthorizationCode = Omit<NewAuthorizationCode, 'targets'> & {
   /** Each with the scopes that were allowed and still are. */
   targets: readonly GrantedTarget[];
-  /** The scopes of all targets. */
-  scopes: readonly string[];
   failedAttempts: number;
   redeemedAt: Date | undefined;
   familyId: string | undefined;
@@ -239,10 +237,10 @@ const redeemSeveral = redeem(heldBySeveral);
 const toCode = async (db: Queryable, row: Row): Promise<AuthorizationCode> => {
   const { targets, stand } = await readTargets(db, row);
   const code = toCodeRow(row);
-  return { ...code, targets, scopes: scopesOf(targets), consentRevoked: code.consentRevoked || !stand };
+  return { ...code, targets, consentRevoked: code.consentRevoked || !stand };
 };
 
-const toCodeRow = (row: Row): Omit<AuthorizationCode, 'targets' | 'scopes'> => ({
+const toCodeRow = (row: Row): Omit<AuthorizationCode, 'targets'> => ({
   codeHash: row.code_hash as Buffer,
   clientId: row.client_id as string,
   userId: row.user_id as string,

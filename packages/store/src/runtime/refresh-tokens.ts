@@ -19,8 +19,6 @@ export type HeldRefreshToken = {
   targets: readonly GrantedTarget[];
   /** The scopes of all targets. */
   scopes: readonly string[];
-  /** The user has taken nothing of it back. */
-  whole: boolean;
   dpopJkt: string | undefined;
   authTime: Date;
   acr: string | undefined;
@@ -240,12 +238,12 @@ export const tokenFamilies = (db: Queryable) => ({
 });
 
 const toHeld = async (db: Queryable, row: Row): Promise<HeldRefreshToken> => {
-  const { targets, stand, whole } = await readTargets(db, row);
+  const { targets, stand } = await readTargets(db, row);
   const held = toHeldRow(row);
-  return { ...held, targets, whole, scopes: scopesOf(targets), familyRevoked: held.familyRevoked || !stand };
+  return { ...held, targets, scopes: scopesOf(targets), familyRevoked: held.familyRevoked || !stand };
 };
 
-const toHeldRow = (row: Row): Omit<HeldRefreshToken, 'targets' | 'scopes' | 'whole'> => ({
+const toHeldRow = (row: Row): Omit<HeldRefreshToken, 'targets' | 'scopes'> => ({
   tokenHash: row.token_hash as Buffer,
   issuedAt: row.issued_at as Date,
   expiresAt: row.expires_at as Date,

@@ -9,6 +9,8 @@ export type GrantedTarget = {
   consentGrantId: string;
   consentEpoch: number;
   scopes: readonly string[];
+  /** What was granted here and the user has taken back since; absent when that is nothing. */
+  withdrawn?: readonly string[];
 };
 
 /** A further resource of a token: one that stands after the first in `aud`. */
@@ -29,23 +31,20 @@ export const targetsColumn = (targets: readonly GrantedTarget[] | undefined): st
       );
 
 /**
- * The targets of a code or a family, with the scopes of each cut to what its user still allows there; whether all the consents
- * stand, and whether nothing was cut. `row.consented` is what the first consent holds; several consents cost another read, which
- * a single one does not. Nothing rests on this being one moment: what commits locks the consents and looks again.
+ * The targets of a code or a family, with the scopes of each cut to what its user still allows there, and whether all the
+ * consents stand. `row.consented` is what the first consent holds; several consents cost another read, which a single one
+ * does not. Nothing rests on this being one moment: what commits locks the consents and looks again.
  */
-export const readTargets = async (
-  db: Queryable,
-  row: Row,
-): Promise<{ targets: GrantedTarget[]; stand: boolean; whole: boolean }> => {
+export const readTargets = async (db: Queryable, row: Row): Promise<{ targets: GrantedTarget[]; stand: boolean }> => {
   if (row.targets === null) {
     const target = {
       resourceId: (row.resource_id as string | null) ?? undefined,
       resource: (row.resource as string | null) ?? undefined,
       consentGrantId: row.consent_grant_id as string,
       consentEpoch: row.consent_epoch as number,
-      scopes: stillAllowed(row.scopes as string[], row.consented as string[]),
+      ...cut(row.scopes as string[], row.consented as string[]),
     };
-    return { targets: [target], stand: true, whole: target.scopes.length === (row.scopes as string[]).length };
+    return { targets: [target], stand: true };
   }
   const stored = row.targets as StoredTarget[];
   const { rows } = await db.query<{ id: string; epoch: number; scopes: string[] }>(
@@ -54,16 +53,14 @@ export const readTargets = async (
     [stored.map((target) => target.consent_grant_id)],
   );
   const consents = new Map(rows.map((consent) => [consent.id, consent]));
-  const targets = stored.map((target) => ({
-    resourceId: target.resource_id,
-    resource: target.resource,
-    consentGrantId: target.consent_grant_id,
-    consentEpoch: target.consent_epoch,
-    scopes: stillAllowed(target.scopes, consents.get(target.consent_grant_id)?.scopes ?? []),
-  }));
   return {
-    targets,
-    whole: targets.every(({ scopes }, at) => scopes.length === stored[at]?.scopes.length),
+    targets: stored.map((target) => ({
+      resourceId: target.resource_id,
+      resource: target.resource,
+      consentGrantId: target.consent_grant_id,
+      consentEpoch: target.consent_epoch,
+      ...cut(target.scopes, consents.get(target.consent_grant_id)?.scopes ?? []),
+    })),
     stand: stored.every((target) => consents.get(target.consent_grant_id)?.epoch === target.consent_epoch),
   };
 };
@@ -98,8 +95,11 @@ type StoredTarget = {
   scopes: string[];
 };
 
-const stillAllowed = (granted: readonly string[], consented: readonly string[]): string[] =>
-  granted.filter((scope) => consented.includes(scope));
+const cut = (granted: readonly string[], consented: readonly string[]): Pick<GrantedTarget, 'scopes' | 'withdrawn'> => {
+  const scopes = granted.filter((scope) => consented.includes(scope));
+  if (scopes.length === granted.length) return { scopes };
+  return { scopes, withdrawn: granted.filter((scope) => !consented.includes(scope)) };
+};
 
 /**
  * That consent `g` still covers what a token takes of target `t`. `scopes`, `consent` and `further` are the parameters

@@ -1,4 +1,3 @@
-import { endOfTurn } from '@authserver/http';
 import { invalidGrant, verifierMatches } from '@authserver/oauth';
 import { allowedFailures, type NewAuthorizationCode, type Store } from '@authserver/store';
 import { z } from 'zod';
@@ -8,7 +7,7 @@ import type { Authorization } from '../tokens/authorization.ts';
 import { type IssuedHere, unlessRefused } from '../tokens/issued-here.ts';
 import type { Replays } from '../tokens/replays.ts';
 import { defineGrant, type GrantContext } from './grant.ts';
-import { type RedeemCode, requireStanding } from './redeem-code.ts';
+import { type CodeFacts, type RedeemCode, requireStanding } from './redeem-code.ts';
 
 export type AuthorizationCodeDeps = {
   store: Pick<Store, 'authorizationCodes'>;
@@ -19,13 +18,13 @@ export type AuthorizationCodeDeps = {
 
 const type = 'authorization_code';
 
-const params = z.object({
+const CodeParams = z.object({
   code: z.string({ error: 'code is missing' }),
   redirect_uri: z.string().optional(),
   code_verifier: z.string({ error: 'code_verifier is missing' }),
   resources: z.array(z.string()),
 });
-type Params = z.output<typeof params>;
+type CodeParams = z.output<typeof CodeParams>;
 
 /**
  * Authorization code grant (RFC 6749 §4.1.3) with PKCE (RFC 7636).
@@ -34,29 +33,28 @@ type Params = z.output<typeof params>;
  * client the code belongs to can use it up.
  */
 export const authorizationCode = ({ store, replays, redeemCode, issuedCodes }: AuthorizationCodeDeps) => {
+  /** What is asked of a client that has shown the verifier. */
+  const judge = async (code: CodeFacts, params: CodeParams, context: GrantContext): Promise<Authorization> => {
+    requireKey(code.dpopJkt, context.proof);
+    if (params.redirect_uri !== code.redirectUri) throw invalidGrant('redirect_uri_mismatch');
+    return redeemCode(type, code, params.resources, context);
+  };
+
   const byMemory = async (
-    codeHash: Buffer,
-    params: Params,
+    hash: Buffer,
+    params: CodeParams,
     context: GrantContext,
   ): Promise<Authorization | undefined> => {
-    const { client, proof, now } = context;
-    const code = issuedCodes.take(codeHash);
-    if (
-      code?.clientId !== client.clientId ||
-      code.expiresAt <= now ||
-      code.redirectUri !== params.redirect_uri ||
-      (code.dpopJkt !== undefined && code.dpopJkt !== proof?.jkt) ||
-      !verifierMatches(params.code_verifier, code.codeChallenge)
-    )
-      return undefined;
-    const granted = await unlessRefused(redeemCode(type, code, params.resources, context));
-    await endOfTurn(); // no statement that others share was waited for, so it waits for them here (decision 0042)
-    return granted;
+    const code = issuedCodes.take(hash);
+    if (code?.clientId !== context.client.clientId || code.expiresAt <= context.now) return undefined;
+    if (!verifierMatches(params.code_verifier, code.codeChallenge)) return undefined;
+    const authorization = await unlessRefused(judge(code, params, context));
+    return authorization && { ...authorization, isRemembered: true };
   };
 
   return defineGrant({
     type,
-    params,
+    params: CodeParams,
 
     async authorize(params, context) {
       const { client, proof, now } = context;
@@ -65,7 +63,8 @@ export const authorizationCode = ({ store, replays, redeemCode, issuedCodes }: A
       if (remembered) return remembered;
 
       const code = await store.authorizationCodes.find(codeHash);
-      if (!code) throw invalidGrant('code_unknown');
+      // A device code is kept among them, and has no challenge: it is none of these, and nobody guesses at it here.
+      if (!code || code.codeChallenge === '') throw invalidGrant('code_unknown');
       if (code.clientId !== client.clientId) throw invalidGrant('code_other_client');
       const verified = verifierMatches(params.code_verifier, code.codeChallenge);
       if (code.redeemedAt) {
@@ -80,10 +79,8 @@ export const authorizationCode = ({ store, replays, redeemCode, issuedCodes }: A
         await store.authorizationCodes.countFailure(codeHash);
         throw invalidGrant('pkce_mismatch');
       }
-      requireKey(code.dpopJkt, proof);
-      if (params.redirect_uri !== code.redirectUri) throw invalidGrant('redirect_uri_mismatch');
       requireStanding(code);
-      return redeemCode(type, code, params.resources, context);
+      return judge(code, params, context);
     },
   });
 };

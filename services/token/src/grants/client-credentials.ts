@@ -38,7 +38,7 @@ export const clientCredentials = ({ store, lookups, config }: ClientCredentialsD
         if (intersectScopes(scopes, offeredAt(catalog, id, client)).length === 0)
           throw invalidScope(toErrorText(`None of the scopes is offered at ${uri}.`), 'scope_outside_catalog');
 
-      // Other grants come back from the database together; these come here one by one, as they are read (decision 0042).
+      // Who has read something comes back with others; nothing is read here, so they wait for each other (decision 0042).
       await endOfTurn();
       const [first, ...further] = resources;
       return {

@@ -14,7 +14,10 @@ export type GrantContext = { client: Client; proof: Proof | undefined; now: Date
 /** A grant type: how its parameters look, and who gets what for them. */
 export type Grant = {
   type: GrantType;
-  /** Loads and decides. Throws `OAuthError`; writes nothing but the trace of a refusal that must leave one. */
+  /**
+   * Loads and decides; again, with the same client and time, where the commit found the world changed. Throws `OAuthError`; writes
+   * nothing but the trace of a refusal that must leave one.
+   */
   authorize(params: Params, context: GrantContext): Promise<Authorization>;
 };
 

@@ -161,7 +161,7 @@ export const jwtBearer = ({ store, lookups, openAssertion, keepClient, repeats, 
             await noteDenial('assertion_replayed', signed, context);
             throw invalidGrant('assertion_replayed');
           }
-          await lookups.newerTrust();
+          await lookups.newerTrust(); // nothing was spent; what is known here may be late, and is judged by next
           throw new Outdated();
         },
       };

@@ -1,6 +1,6 @@
 import type { Config } from '@authserver/config';
 import { includesAll, invalidClient, invalidGrant } from '@authserver/oauth';
-import { type AuthorizationCode, type NewAuthorizationCode, type Store, uuidv7 } from '@authserver/store';
+import { type AuthorizationCode, type Store, uuidv7 } from '@authserver/store';
 import { getsRefreshToken } from '../clients/refresh-policy.ts';
 import { refreshKey } from '../dpop/binding.ts';
 import type { Lookups } from '../lookups.ts';
@@ -17,8 +17,11 @@ export type RedeemCodeDeps = {
   config: Pick<Config, 'dcr' | 'oauth' | 'server'>;
 };
 
-/** What a code is redeemed by, as it is read or as it was issued. */
-export type CodeFacts = Omit<NewAuthorizationCode, 'targets'> & Pick<AuthorizationCode, 'targets'>;
+/** What a code is redeemed by, whether it was read or is remembered. */
+export type CodeFacts = Pick<
+  AuthorizationCode,
+  'codeHash' | 'userId' | 'redirectUri' | 'targets' | 'offlineAccess' | 'dpopJkt' | 'authTime' | 'acr'
+>;
 
 /** A code whose client has shown that it is theirs: by a verifier, or by having polled for it. */
 export type RedeemCode = (
@@ -37,8 +40,8 @@ export const requireStanding = (code: AuthorizationCode): void => {
 };
 
 /**
- * The second half of both grants that begin with a person's consent: whether what was allowed still stands, and the
- * tokens for it. The code is spent by the commit, once, and a second use of it revokes what the first one produced.
+ * The second half of both grants that begin with a person's consent: whether what was allowed is still on offer, and the tokens
+ * for it. Whether it stands is said by the commit, and for a refusal by {@link requireStanding}. The code is spent by the commit, once, and a second use of it revokes what the first one produced.
  */
 export const createRedeemCode =
   ({ store, lookups, config }: RedeemCodeDeps): RedeemCode =>

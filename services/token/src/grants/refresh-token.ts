@@ -1,5 +1,4 @@
 import type { Config } from '@authserver/config';
-import { endOfTurn } from '@authserver/http';
 import { includesAll, invalidClient, invalidGrant, invalidScope, parseScope } from '@authserver/oauth';
 import type { HeldRefreshToken, Issuance, Store } from '@authserver/store';
 import { z } from 'zod';
@@ -24,18 +23,18 @@ export type RefreshTokenDeps = {
   config: Pick<Config, 'dcr' | 'oauth' | 'server'>;
 };
 
-/** What is true of a refresh token from its first to its last day. */
+/** What does not change about a refresh token while it is unspent. */
 export type RefreshTokenFacts = Pick<
   HeldRefreshToken,
   'familyId' | 'clientId' | 'userId' | 'targets' | 'dpopJkt' | 'authTime' | 'acr' | 'expiresAt' | 'familyExpiresAt'
 >;
 
-const params = z.object({
+const RefreshTokenParams = z.object({
   refresh_token: z.string({ error: 'refresh_token is missing' }),
   scope: z.string().optional(),
   resources: z.array(z.string()),
 });
-type Params = z.output<typeof params>;
+type RefreshTokenParams = z.output<typeof RefreshTokenParams>;
 
 /**
  * Refresh token grant (RFC 6749 §6), rotated on every use (RFC 9700 §4.14.2).
@@ -56,7 +55,7 @@ export const refreshToken = ({ store, lookups, replays, secrets, issuedRefreshTo
   /** What the holder of a token gets, if it may be spent. */
   const judge = async (
     facts: RefreshTokenFacts,
-    { resources, scope }: Params,
+    { resources, scope }: RefreshTokenParams,
     { client, proof }: GrantContext,
   ): Promise<Omit<Authorization, 'refreshToken' | 'commit'>> => {
     requireKey(facts.dpopJkt, proof);
@@ -84,22 +83,44 @@ export const refreshToken = ({ store, lookups, replays, secrets, issuedRefreshTo
 
   return defineGrant({
     type: 'refresh_token',
-    params,
+    params: RefreshTokenParams,
 
     async authorize(params, context) {
       const { client, proof, now } = context;
-      const presented = tokenHash(params.refresh_token);
+      const hash = tokenHash(params.refresh_token);
       const successor = secrets.successorOf(params.refresh_token);
       const successorHash = tokenHash(successor);
 
-      const own = issuedRefreshTokens.take(presented);
+      /** Where somebody was faster, the next judgement tells a repeat from a theft. @throws {Outdated} */
+      const spend = async (facts: RefreshTokenFacts, issuance: Issuance): Promise<void> => {
+        const { familyId, clientId, userId, targets, authTime, acr, familyExpiresAt } = facts;
+        const bindTo = facts.dpopJkt === undefined ? refreshKey(client, proof) : undefined;
+        const expiresAt = earlier(after(now, config.dcr.default_refresh_expiry), familyExpiresAt);
+        const spent = await store.refreshTokens.spend({
+          tokenHash: hash,
+          familyId,
+          several: targets.length > 1,
+          successor: { hash: successorHash, expiresAt },
+          issuance,
+          bindTo,
+        });
+        if (!spent) throw new Outdated();
+        // Who has refreshed once goes on to. Where the user took something back the targets here are cut, and they may give it
+        // again; those with several are few, and may be large.
+        if (targets.length > 1 || targets[0]?.withdrawn) return;
+        const dpopJkt = facts.dpopJkt ?? bindTo;
+        const lasting = { familyId, clientId, userId, targets, dpopJkt, authTime, acr, expiresAt, familyExpiresAt };
+        issuedRefreshTokens.note(successorHash, lasting);
+      };
+
+      const own = issuedRefreshTokens.take(hash);
       if (own?.clientId === client.clientId && own.expiresAt > now && own.familyExpiresAt > now) {
         const judged = await unlessRefused(judge(own, params, context));
-        await endOfTurn(); // no statement that others share was waited for, so it waits for them here (decision 0042)
-        if (judged) return { ...judged, refreshToken: successor, commit: (issuance) => spend(own, issuance) };
+        const commit = (issuance: Issuance) => spend(own, issuance);
+        if (judged) return { ...judged, isRemembered: true, refreshToken: successor, commit };
       }
 
-      const held = await store.refreshTokens.find(presented);
+      const held = await store.refreshTokens.find(hash);
       if (!held) throw invalidGrant('refresh_unknown');
       // A stranger's attempt must not end the owner's session: it is refused before any reuse is judged.
       if (held.clientId !== client.clientId) {
@@ -123,28 +144,6 @@ export const refreshToken = ({ store, lookups, replays, secrets, issuedRefreshTo
         if (!(await store.refreshTokens.repeat(held.familyId, held.targets.length > 1, issuance))) throw new Outdated();
       };
       return { ...(await judge(held, params, context)), refreshToken: successor, commit };
-
-      /** Somebody else may be faster: if it was the same client a moment ago, both get the same successor. */
-      async function spend(facts: RefreshTokenFacts & { whole?: boolean }, issuance: Issuance): Promise<void> {
-        const { familyId, clientId, userId, targets, authTime, acr, familyExpiresAt, whole = true } = facts;
-        const bindTo = facts.dpopJkt === undefined ? refreshKey(client, proof) : undefined;
-        const expiresAt = earlier(after(now, config.dcr.default_refresh_expiry), familyExpiresAt);
-        const spent = await store.refreshTokens.spend({
-          tokenHash: presented,
-          familyId,
-          several: targets.length > 1,
-          successor: { hash: successorHash, expiresAt },
-          issuance,
-          bindTo,
-        });
-        if (!spent) throw new Outdated();
-        // Who has refreshed once goes on to. Not where the user took something back: they may give it again, and what is
-        // remembered would go on without it.
-        if (!whole) return;
-        const dpopJkt = facts.dpopJkt ?? bindTo;
-        const lasting = { familyId, clientId, userId, targets, dpopJkt, authTime, acr, expiresAt, familyExpiresAt };
-        issuedRefreshTokens.note(successorHash, lasting);
-      }
     },
   });
 };

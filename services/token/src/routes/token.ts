@@ -1,4 +1,5 @@
 import { type GrantType, OAuthError, temporarilyUnavailable } from '@authserver/oauth';
+import { StoreUnavailable } from '@authserver/store';
 import { inSpan, type Metrics } from '@authserver/telemetry';
 import type { FastifyPluginAsync } from 'fastify';
 import type { ClientAuthenticator } from '../clients/authenticate.ts';
@@ -10,7 +11,7 @@ import { selectGrant } from '../grants/select.ts';
 import { formOf, type Params, readParams } from '../params.ts';
 import { resourceIdsOf } from '../targets.ts';
 import type { Clock } from '../time.ts';
-import { Outdated } from '../tokens/authorization.ts';
+import { type Authorization, Outdated } from '../tokens/authorization.ts';
 import type { TokenIssuer, TokenResponse } from '../tokens/issuer.ts';
 import { noteAttempt } from '../trace/facts.ts';
 import { onlyPost } from './methods.ts';
@@ -59,16 +60,16 @@ export const tokenRoute: FastifyPluginAsync<TokenRouteDeps> = async (app, deps) 
 
   /** Judges and gives; once more where the world has moved on meanwhile. */
   const giveTokens = async (grant: Grant, params: Params, context: GrantContext): Promise<TokenResponse> => {
-    for (let left = mostJudgements - 1; ; left -= 1) {
+    for (let judged = 1; ; judged += 1) {
       const authorization = await inSpan(`grant ${grant.type}`, () => grant.authorize(params, context), {
         attributes: { client_id: context.client.clientId },
       });
-      await deps.proofRequirement.ofResources(resourceIdsOf(authorization), context.proof);
       try {
+        await deps.proofRequirement.ofResources(resourceIdsOf(authorization), context.proof);
         return await deps.tokenIssuer.issue(authorization, context.proof, context.now);
       } catch (error) {
-        if (!(error instanceof Outdated)) throw error;
-        if (left === 0) throw temporarilyUnavailable(error);
+        if (!isOutdated(error, authorization)) throw error;
+        if (judged === mostJudgements) throw temporarilyUnavailable(error);
       }
     }
   };
@@ -79,3 +80,10 @@ export const tokenRoute: FastifyPluginAsync<TokenRouteDeps> = async (app, deps) 
     if (grantType === tokenExchange) deps.metrics.tokenExchangesDenied.inc({ reason: error.reason });
   };
 };
+
+/**
+ * Whether to judge again. A refusal of what was only remembered is one of them: that the token was stolen, say, is known to the
+ * database alone. Not where the database did not answer: it may have spent the token, and a second look would take it for stolen.
+ */
+const isOutdated = (error: unknown, { isRemembered }: Authorization): boolean =>
+  error instanceof Outdated || (isRemembered === true && !(error instanceof StoreUnavailable));

@@ -15,6 +15,10 @@ export type Vouched = {
  */
 export class Outdated extends Error {
   override readonly name = 'Outdated';
+
+  constructor() {
+    super('what the request rests on changed again each time it was judged'); // for the log, once the route gives up
+  }
 }
 
 /**
@@ -55,12 +59,15 @@ export type Authorization = {
   ttlSeconds: number;
   /** The token is an assertion for another authorization server, and no access token. */
   vouched?: Vouched | undefined;
+  /** Judged by what this process remembers (`issued-here.ts`): the database has not been asked yet. */
+  isRemembered?: true;
   /** Goes into the answer if the commit succeeds. */
   refreshToken: string | undefined;
   /**
    * Makes the decision durable together with the token's issuance row. Where it fails, the token signed meanwhile is thrown away.
    *
    * @throws {Outdated} when the world moved on since the grant was judged
+   * @throws {OAuthError} when the write itself says why not
    */
   commit(issuance: Issuance): Promise<void>;
 };

@@ -1,7 +1,7 @@
 import { createPublicKey, type JsonWebKeyInput, type KeyObject } from 'node:crypto';
 import { endOfTurn } from '@authserver/http';
 import { isSignedBy } from '@authserver/keys';
-import { compactJws, type Jwk } from '@authserver/oauth';
+import { compactJws, fittingKeys, type Jwk } from '@authserver/oauth';
 import { compactVerify, importJWK } from 'jose';
 
 /** What was signed, read as JSON; a payload that is no JSON is `undefined`. */
@@ -9,6 +9,25 @@ type Opened = { payload: unknown };
 
 /** The payload of a JWT when one of these keys signed it with this algorithm; `undefined` when none did. */
 export type SignatureCheck = (jwt: string, candidates: readonly Jwk[], alg: string) => Promise<Opened | undefined>;
+
+/** Whose keys may be replaced at any time. */
+export type KeyHolder = {
+  known(): Promise<readonly Jwk[]>;
+  /** Newer keys than these; `undefined` when none can be had yet. */
+  newer(than: readonly Jwk[]): Promise<readonly Jwk[] | undefined>;
+};
+
+/** The payload when the holder signed the JWT, with a key that is known or with one it has only just begun to use. */
+export const signedByHolder = async (
+  signedBy: SignatureCheck,
+  jwt: string,
+  header: { alg: string; kid: string | undefined },
+  holder: KeyHolder,
+): Promise<Opened | undefined> => {
+  const known = await holder.known();
+  const signed = await signedBy(jwt, fittingKeys(known, header), header.alg);
+  return signed ?? signedBy(jwt, fittingKeys((await holder.newer(known)) ?? [], header), header.alg);
+};
 
 /** Checks what others signed: clients, and identity providers. A key is imported once, for as long as somebody holds it. */
 export const createSignatureCheck = (): SignatureCheck => {

@@ -1,7 +1,6 @@
 import {
   type CheckedAssertion,
   clientAssertionAlgorithms,
-  fittingKeys,
   invalidClient,
   isAssertionType,
   readAssertionClaims,
@@ -9,7 +8,7 @@ import {
 import type { SingleUse } from '@authserver/replay';
 import type { Client } from '@authserver/store';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
-import type { SignatureCheck } from '../signatures.ts';
+import { type SignatureCheck, signedByHolder } from '../signatures.ts';
 import { after } from '../time.ts';
 import type { ClientKeys } from './keys.ts';
 
@@ -56,9 +55,10 @@ export const createAssertions = ({ issuer, keys, signedBy, singleUse, now }: Ass
     async verify(assertion, client) {
       const header = readHeader(assertion);
       if (!header) throw invalidClient('client_assertion_invalid');
-      const verified =
-        (await signedBy(assertion, fittingKeys(await keys.of(client), header), header.alg)) ??
-        (await signedBy(assertion, fittingKeys((await keys.newerOf(client)) ?? [], header), header.alg));
+      const verified = await signedByHolder(signedBy, assertion, header, {
+        known: () => keys.of(client),
+        newer: (than) => keys.newerOf(client, than),
+      });
       if (!verified) throw invalidClient('client_assertion_invalid');
       // From here on it is the client we talk to, and it may know what is wrong.
       const claims = readAssertionClaims(verified.payload, { clientId: client.clientId, issuer, now: now() });

@@ -13,8 +13,11 @@ export type ClientKeys = {
    *   the client's proof, and a refusal would make it drop its registration
    */
   of(client: Client): Promise<readonly Jwk[]>;
-  /** Newer keys than those of `of`, for a client that has just replaced its own; `undefined` when there are none to ask for yet. */
-  newerOf(client: Client): Promise<readonly Jwk[] | undefined>;
+  /**
+   * Newer keys than these, which `of` gave, for a client that has just replaced its own; `undefined` when there are none to ask
+   * for yet.
+   */
+  newerOf(client: Client, than: readonly Jwk[]): Promise<readonly Jwk[] | undefined>;
 };
 
 const KeySet = z.object({ keys: z.array(z.unknown()) });
@@ -97,10 +100,11 @@ export const createClientKeys = (deps: {
       if (set && !underWay.has(jwksUri) && nowMs() - set.askedAt < cooldownMs) throw unavailable();
       return fetchOnce(jwksUri, client);
     },
-    async newerOf(client) {
+    async newerOf(client, than) {
       const { jwksUri } = client;
       if (jwksUri === undefined) return undefined;
       const set = sets.get(jwksUri);
+      if (set?.keys && set.keys !== than && set.until > nowMs()) return set.keys; // somebody else has asked meanwhile
       if (set && !underWay.has(jwksUri) && nowMs() - set.askedAt < cooldownMs) return undefined;
       return fetchOnce(jwksUri, client).catch(() => undefined);
     },

@@ -3,7 +3,6 @@ import type { Config } from '@authserver/config';
 import { type ProviderMetadata, parseJson, troubleAt } from '@authserver/idp';
 import {
   clientAssertionAlgorithms,
-  fittingKeys,
   type IdToken,
   OAuthError,
   type Profile,
@@ -14,7 +13,7 @@ import { createLimiter, type OutboundClient, OutboundError, Overloaded } from '@
 import type { Metrics, OutboundPurpose } from '@authserver/telemetry';
 import { decodeProtectedHeader } from 'jose';
 import { z } from 'zod';
-import type { SignatureCheck } from '../signatures.ts';
+import { type SignatureCheck, signedByHolder } from '../signatures.ts';
 import type { Clock } from '../time.ts';
 import type { KeptIdpKeys } from '../xaa/idp-keys.ts';
 import { clientAuthentication } from './client-authentication.ts';
@@ -72,9 +71,10 @@ export const createCodeExchange = (deps: {
   const verify = async (idToken: string, accessToken: string, { nonce }: Flow, metadata: ProviderMetadata) => {
     const header = readHeader(idToken);
     const idp = { id: 'oidc', issuer, jwksUri: metadata.jwks_uri };
-    const signed =
-      (await deps.signedBy(idToken, fittingKeys(await deps.keys.of(idp), header), header.alg)) ??
-      (await deps.signedBy(idToken, fittingKeys((await deps.keys.newerOf(idp)) ?? [], header), header.alg));
+    const signed = await signedByHolder(deps.signedBy, idToken, header, {
+      known: () => deps.keys.of(idp),
+      newer: (than) => deps.keys.newerOf(idp, than),
+    });
     if (!signed) throw new RefusedSignIn('oidc_token_invalid', 'no key of the provider signed the ID token');
     const expected = { issuer, clientId, nonce, accessToken, alg: header.alg, now: deps.clock.now() };
     const read = readIdToken(signed.payload, expected);

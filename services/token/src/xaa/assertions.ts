@@ -1,8 +1,8 @@
-import { clientAssertionAlgorithms, fittingKeys, idJagType, invalidGrant } from '@authserver/oauth';
+import { clientAssertionAlgorithms, idJagType, invalidGrant } from '@authserver/oauth';
 import type { Trust } from '@authserver/store';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
 import type { Lookups } from '../lookups.ts';
-import type { SignatureCheck } from '../signatures.ts';
+import { type SignatureCheck, signedByHolder } from '../signatures.ts';
 import type { KeptIdpKeys } from './idp-keys.ts';
 
 /** What a trusted identity provider signed, and who that is. Nothing it says has been checked yet. */
@@ -27,9 +27,10 @@ export const createOpenAssertion =
     if (!idp || idp.issuer === deps.issuer) throw invalidGrant('idp_unknown');
     if (!idp.enabled) throw invalidGrant('idp_disabled');
     const { keys, signedBy } = deps;
-    const signed =
-      (await signedBy(assertion, fittingKeys(await keys.of(idp), header), header.alg)) ??
-      (await signedBy(assertion, fittingKeys((await keys.newerOf(idp)) ?? [], header), header.alg));
+    const signed = await signedByHolder(signedBy, assertion, header, {
+      known: () => keys.of(idp),
+      newer: (than) => keys.newerOf(idp, than),
+    });
     if (!signed) throw invalidGrant('assertion_invalid');
     return { idp, payload: signed.payload };
   };

@@ -10,8 +10,8 @@ type Idp = Pick<Trust, 'id' | 'issuer' | 'jwksUri'>;
 export type KeptIdpKeys = {
   /** @throws {OAuthError} `temporarily_unavailable` when there are none to go by: nothing is wrong with the assertion */
   of(idp: Idp): Promise<readonly Jwk[]>;
-  /** Newer keys than those of `of`, for an assertion that none of them signed; `undefined` when it is too early to ask. */
-  newerOf(idp: Idp): Promise<readonly Jwk[] | undefined>;
+  /** Newer keys than these, which `of` gave, for an assertion that none of them signed; `undefined` when it is too early to ask. */
+  newerOf(idp: Idp, than: readonly Jwk[]): Promise<readonly Jwk[] | undefined>;
   /** An operator changed the identity provider, or had its keys fetched: what is known is not used again. */
   forget(idpId: string): void;
   forgetAll(): void;
@@ -85,7 +85,9 @@ export const keepIdpKeys = (deps: {
       if (isCooling(idp)) return usable ?? Promise.reject(unavailable());
       return searchOnce(idp).catch((error: unknown) => usable ?? Promise.reject(error));
     },
-    async newerOf(idp) {
+    async newerOf(idp, than) {
+      const held = kept.get(idp.id)?.keys;
+      if (held && held !== than) return held; // somebody else has asked meanwhile
       return isCooling(idp) ? undefined : searchOnce(idp).catch(() => undefined);
     },
     forget(idpId) {

@@ -6,7 +6,8 @@ export const invariants = {
   'row-for-token': 'every token that left has its row',
   'own-fault-is-503': 'a fault of ours is 503 with Retry-After, never a 4xx',
   'nothing-fails-in-peace': 'no request fails while nothing it needs is disturbed',
-  'jwks-verifies': 'every token verifies with the JWKS of every pod, at once and a cache lifetime later',
+  'jwks-verifies':
+    'every token verifies with the JWKS of every pod, at once, a cache lifetime later, and with that of a cache lifetime before',
   'pods-converge': 'every pod follows what was changed, in time',
   'audit-holds': 'the audit trail is whole',
   'harness-understands': 'every answer is one that the harness has a meaning for',

@@ -1,6 +1,6 @@
 /**
- * Watches the JWKS of every pod, and verifies tokens as a resource server does: with the keys that are served now, and
- * again a cache lifetime later.
+ * Watches the JWKS of every pod, and verifies tokens as a resource server does: with the keys that are served now, again a cache
+ * lifetime later, and with what was served a cache lifetime before, unless the key was put into use by force.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { createLocalJWKSet, errors, type JSONWebKeySet, jwtVerify } from 'jose';
@@ -17,6 +17,8 @@ export type KeyWatch = {
   mayBeNews(kid: string): boolean;
   /** Notes that a key is there from now on. Keys told before are older. */
   noteKey(kid: string): void;
+  /** Notes that a rotation without force put this key into use: it must have been served for a cache lifetime by then. */
+  noteOrderly(kid: string): void;
   /** The `kid`s that a pod serves, sorted; undefined when it cannot be asked. */
   kidsOf(pod: Pod): Promise<string[] | undefined>;
   /** Verifies what is waiting for the cache lifetime, as far as it is over; returns how many. */
@@ -33,7 +35,9 @@ export const createKeyWatch = (deps: {
 }): KeyWatch => {
   const { cluster, disturbances, violations, boundMs } = deps;
   const firstSeen = new Map<string, number>();
+  const orderly = new Set<string>();
   const waiting: Waiting[] = [];
+  let looked = false;
 
   const noteKey = (kid: string): void => {
     if (!firstSeen.has(kid)) firstSeen.set(kid, performance.now());
@@ -48,7 +52,11 @@ export const createKeyWatch = (deps: {
       return undefined;
     }
     const keys = (await answer.json()) as JSONWebKeySet;
-    for (const { kid } of keys.keys) noteKey(String(kid));
+    // Those of the first look have been there from before there was anybody to look.
+    for (const { kid } of keys.keys)
+      if (looked) noteKey(String(kid));
+      else firstSeen.set(String(kid), Number.NEGATIVE_INFINITY);
+    looked = true;
     const maxAge = /max-age=(\d+)/.exec(answer.headers.get('cache-control') ?? '')?.[1];
     return { keys, maxAgeMs: Number(maxAge ?? 0) * 1000 };
   };
@@ -80,12 +88,24 @@ export const createKeyWatch = (deps: {
     return longest;
   };
 
+  /** Whoever fetched the keys just before the token was asked for, and may keep them for so long, must know its key. */
+  const checkPublished = ({ kid, askedAt }: KnownToken, maxAgeMs: number): void => {
+    const since = firstSeen.get(kid) ?? Number.NaN;
+    if (!orderly.has(kid) || maxAgeMs === 0 || disturbances.excusesRefusals(since, performance.now())) return;
+    violations.checked('jwks-verifies');
+    const seconds = Math.round((askedAt - since) / 1000);
+    if (since > askedAt - maxAgeMs + boundMs)
+      violations.add('jwks-verifies', `${kid} was in use ${seconds} s after it was first served`);
+  };
+
   return {
     noteKey,
     mayBeNews,
+    noteOrderly: (kid) => void orderly.add(kid),
     async verify(token) {
       noteKey(token.kid);
       const maxAgeMs = await verifyAt(token, 'at once');
+      checkPublished(token, maxAgeMs);
       if (token.expiresAt * 1000 > Date.now() + maxAgeMs)
         waiting.push({ token, notBefore: performance.now() + maxAgeMs });
     },

@@ -5,7 +5,7 @@ import type { World } from '../world.ts';
 import { inspectSample } from './introspection.ts';
 import { machineActs } from './machine.ts';
 import { metadataActs } from './metadata.ts';
-import { registrationModeActs, suspensionActs } from './operator.ts';
+import { registrationModeActs, rotationActs, suspensionActs } from './operator.ts';
 import { codeRaceActs, refreshRaceActs, sessionActs } from './session.ts';
 
 const acts = {
@@ -17,6 +17,7 @@ const acts = {
   codeRace: codeRaceActs,
   suspension: suspensionActs,
   registrationMode: registrationModeActs,
+  rotation: rotationActs,
 };
 
 /** How often each begins; a session is some twenty requests, an inspection is one. */
@@ -29,6 +30,7 @@ const weights = {
   codeRace: 2,
   suspension: 3,
   registrationMode: 1,
+  rotation: 1,
 } as const;
 
 const PAUSE_MS = 300;

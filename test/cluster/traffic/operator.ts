@@ -1,6 +1,7 @@
 /** What operators do while everybody works: suspend and reactivate clients, switch the registration mode. */
 import { randomBytes } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { AdminApiError } from '@authserver/admin-api';
 import type { TestApp } from '../../support/test-app.ts';
 import type { Random } from '../random.ts';
 import { administer, ifAvailable, type World } from '../world.ts';
@@ -96,6 +97,26 @@ const works = async (world: World, app: TestApp, pod: string): Promise<'yes' | '
   if (answer?.status === 200) world.ledger.add(answer.body.access_token, [`client:${app.clientId}`], from);
   return answer && (answer.status === 200 ? 'yes' : 'no');
 };
+
+/**
+ * A rotation without force, as a schedule makes it: refused while the next key has not been served for a cache lifetime, so one in
+ * five minutes is done.
+ */
+export const rotationActs = async (world: World, random: Random): Promise<void> =>
+  alone('rotation', async () => {
+    const { idempotencyKey } = once();
+    const kid = await administer(world, random, 'rotate', async (admin) => {
+      try {
+        const { kid } = await admin.key.rotate({ idempotencyKey, body: {} });
+        for (const key of (await admin.key.list()).keys) world.keys.noteKey(key.kid);
+        return kid;
+      } catch (error) {
+        if (error instanceof AdminApiError && error.code === 'conflict') return undefined;
+        throw error;
+      }
+    });
+    if (kid !== undefined) world.keys.noteOrderly(kid);
+  });
 
 /** Registration is closed and opened again. */
 export const registrationModeActs = async (world: World, random: Random): Promise<void> =>

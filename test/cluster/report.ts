@@ -12,6 +12,8 @@ export type Report = {
   /** Those of them that a request which a pod still held may have ended, so that nobody can tell. */
   doubted: number;
   propagation: ReadonlyMap<string, readonly number[]>;
+  /** Rotations without force that were due. */
+  orderlyRotations: number;
   /** How often the machine was too busy to tell anything. */
   stalls: number;
   /** Where the logs are, when they may be needed. */
@@ -75,6 +77,7 @@ export const renderReport = (report: Report): string => {
     ...requests,
     'faults',
     `  ${counts(faults) || 'none'}; the machine itself stood still ${report.stalls} times`,
+    `  rotations without force: ${report.orderlyRotations}`,
     'changes, from the confirmation to each undisturbed pod',
     ...changes,
     'invariants',

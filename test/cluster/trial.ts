@@ -134,6 +134,7 @@ export const runTrial = async (options: TrialOptions): Promise<Report> => {
       ...{ options, seconds: seconds(), violations, tally, faults: faultsInjected, tokens: tokens.length },
       doubted,
       propagation: world.propagation,
+      orderlyRotations: world.keys.orderly(),
       stalls: stalls.count(),
       directory: violations.list.length > 0 ? cluster.directory : undefined,
     };

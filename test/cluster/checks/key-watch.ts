@@ -19,6 +19,8 @@ export type KeyWatch = {
   noteKey(kid: string): void;
   /** Notes that a rotation without force put this key into use: it must have been served for a cache lifetime by then. */
   noteOrderly(kid: string): void;
+  /** How many such rotations there were. */
+  orderly(): number;
   /** The `kid`s that a pod serves, sorted; undefined when it cannot be asked. */
   kidsOf(pod: Pod): Promise<string[] | undefined>;
   /** Verifies what is waiting for the cache lifetime, as far as it is over; returns how many. */
@@ -102,6 +104,7 @@ export const createKeyWatch = (deps: {
     noteKey,
     mayBeNews,
     noteOrderly: (kid) => void orderly.add(kid),
+    orderly: () => orderly.size,
     async verify(token) {
       noteKey(token.kid);
       const maxAgeMs = await verifyAt(token, 'at once');

@@ -1,4 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { rotateInOrder } from '../traffic/operator.ts';
 import { administer, ifAvailable } from '../world.ts';
 import type { Fault } from './fault.ts';
 
@@ -27,11 +28,14 @@ const rotate = async (world: Parameters<Fault['run']>[0], random: Parameters<Fau
   );
 };
 
-/** Two rotations at the same time, as two operators who do not know of each other. */
+/** Two rotations at the same time, as two operators who do not know of each other: one is done, or none when it is not time. */
 const together: Fault = {
   name: 'rotations-at-once',
   async run(world, random) {
-    await Promise.all([rotate(world, random.fork('one')), rotate(world, random.fork('other'))]);
+    const both = [random.fork('one'), random.fork('other')];
+    const done = await Promise.all(both.map((own) => ifAvailable(rotateInOrder(world, own))));
+    if (done.every((kid) => kid !== undefined))
+      world.violations.add('jwks-verifies', 'a key was put into use twice in a row without having been served');
   },
 };
 

@@ -100,22 +100,27 @@ const works = async (world: World, app: TestApp, pod: string): Promise<'yes' | '
 
 /**
  * A rotation without force, as a schedule makes it: refused while the next key has not been served for a cache lifetime, so one in
- * five minutes is done.
+ * five minutes is done. The `kid` that signs from then on, undefined when it was not time.
  */
+export const rotateInOrder = async (world: World, random: Random): Promise<string | undefined> => {
+  const { idempotencyKey } = once();
+  const kid = await administer(world, random, 'rotate', async (admin) => {
+    try {
+      const rotated = await admin.key.rotate({ idempotencyKey, body: {} });
+      for (const key of (await admin.key.list()).keys) world.keys.noteKey(key.kid);
+      return rotated.kid;
+    } catch (error) {
+      if (error instanceof AdminApiError && error.code === 'conflict') return undefined;
+      throw error;
+    }
+  });
+  if (kid !== undefined) world.keys.noteOrderly(kid);
+  return kid;
+};
+
 export const rotationActs = async (world: World, random: Random): Promise<void> =>
   alone('rotation', async () => {
-    const { idempotencyKey } = once();
-    const kid = await administer(world, random, 'rotate', async (admin) => {
-      try {
-        const { kid } = await admin.key.rotate({ idempotencyKey, body: {} });
-        for (const key of (await admin.key.list()).keys) world.keys.noteKey(key.kid);
-        return kid;
-      } catch (error) {
-        if (error instanceof AdminApiError && error.code === 'conflict') return undefined;
-        throw error;
-      }
-    });
-    if (kid !== undefined) world.keys.noteOrderly(kid);
+    await rotateInOrder(world, random);
   });
 
 /** Registration is closed and opened again. */

@@ -95,7 +95,7 @@ export type TokenPlaneOptions = {
   resolveHost?: Resolve | undefined;
 };
 
-/** Of how much that it issued itself a process remembers the facts: usually less than a kilobyte each. */
+/** Of how much that it issued itself a process remembers the facts: usually a kilobyte each, so some 10 MB in all. */
 const mostIssued = { codes: 1024, refreshTokens: 8192 };
 
 export type TokenPlane = Awaited<ReturnType<typeof createTokenPlane>>;

@@ -44,6 +44,7 @@ export const createCodes = (lifetimeSeconds: number, issuedHere: IssuedHere<NewA
     };
     await store.authorizationCodes.insert(row);
     if (request.pushed) await requireUnanswered(store, request.pushed, now);
+    // Where `store` is a transaction that is rolled back, nobody has this code and no statement would spend it.
     issuedHere.note(row.codeHash, row);
     return code;
   },

@@ -35,12 +35,17 @@ const registered = await first.client({
 });
 const app = new TestApp([first.issuer, `http://localhost:${token}`], registered);
 
-test('a refresh that a frozen pod carries out after its successor was used ends the family', async () => {
+/** A refresh that the frozen pod holds, and what the other one gave for the same token meanwhile. */
+const refreshHeld = async () => {
   const { refresh_token } = await app.authorize({ user, resource });
   second.process.signal('SIGSTOP');
   const held = app.refresh(refresh_token, {}, frozen);
   await sleep(100);
-  const next = ok(await app.refresh(refresh_token, {}, standing));
+  return { held, next: ok(await app.refresh(refresh_token, {}, standing)) };
+};
+
+test('a refresh that a frozen pod carries out after its successor was used ends the family', async () => {
+  const { held, next } = await refreshHeld();
   const last = ok(await app.refresh(next.refresh_token, {}, standing));
   second.process.signal('SIGCONT');
   denied(await held, 'invalid_grant');
@@ -49,11 +54,7 @@ test('a refresh that a frozen pod carries out after its successor was used ends 
 });
 
 test('one whose successor was not used yet gets the same successor', async () => {
-  const { refresh_token } = await app.authorize({ user, resource });
-  second.process.signal('SIGSTOP');
-  const held = app.refresh(refresh_token, {}, frozen);
-  await sleep(100);
-  const next = ok(await app.refresh(refresh_token, {}, standing));
+  const { held, next } = await refreshHeld();
   second.process.signal('SIGCONT');
   assert.equal(ok(await held).refresh_token, next.refresh_token);
   ok(await app.refresh(next.refresh_token, {}, standing));

@@ -84,12 +84,29 @@ test('what a process issued itself is spent without being looked up, once', asyn
   assert.deepEqual([await statements('code_find'), await statements('refresh_find')], [codes + 1, tokens + 1]);
 });
 
-type RefreshCase = (session: Session, token: string, at: Pod) => Promise<Answer<unknown>[]>;
+type Case<Secret> = (session: Session, secret: Secret, at: Pod) => Promise<Answer<unknown>[]>;
+
+const playTwice = <Secret>(
+  what: string,
+  issue: (session: Session) => Promise<Secret>,
+  cases: Record<string, Case<Secret>>,
+): void => {
+  for (const [name, play] of Object.entries(cases))
+    test(`${what} that is remembered: ${name}`, async () => {
+      const answers: unknown[] = [];
+      for (const pod of [here, elsewhere]) {
+        const session = await newSession();
+        answers.push((await play(session, await issue(session), { pod })).map(seen));
+      }
+      assert.deepEqual(answers[0], answers[1]);
+    });
+};
+
 const refresh = async (session: Session, token: string, { pod }: Pod): Promise<Answer<unknown>[]> => [
   await session.app.refresh(token, {}, pod),
 ];
 
-const refreshCases: Record<string, RefreshCase> = {
+const refreshCases: Record<string, Case<string>> = {
   'nothing happened': refresh,
   async 'its family was ended'(session, token, at) {
     ok(await session.app.revoke(token, elsewhere));
@@ -142,15 +159,7 @@ const refreshCases: Record<string, RefreshCase> = {
     return [await session.app.refresh(token, { resource: other }, at.pod), ...(await refresh(session, token, at))];
   },
 };
-for (const [name, play] of Object.entries(refreshCases))
-  test(`a refresh token that is remembered: ${name}`, async () => {
-    const answers: unknown[] = [];
-    for (const pod of [here, elsewhere]) {
-      const session = await newSession();
-      answers.push((await play(session, await refreshToken(session), { pod })).map(seen));
-    }
-    assert.deepEqual(answers[0], answers[1]);
-  });
+playTwice('a refresh token', refreshToken, refreshCases);
 
 test('a scope that was taken back and given again is there again', async () => {
   const session = await newSession({ redirectUris: ['http://127.0.0.1/cb'] });
@@ -226,11 +235,10 @@ test('a proof is used up once, also where what was remembered is no longer so', 
   assert.equal(ok(await session.app.refresh(token, {}, here, await key.header())).scope, 'a');
 });
 
-type CodeCase = (session: Session, grant: Grant, at: Pod) => Promise<Answer<unknown>[]>;
 const redeem = async (session: Session, grant: Grant, { pod }: Pod): Promise<Answer<Tokens>[]> => [
   await session.app.redeem(grant, {}, pod),
 ];
-const codeCases: Record<string, CodeCase> = {
+const codeCases: Record<string, Case<Grant>> = {
   'nothing happened': redeem,
   async 'its user was disabled'(session, grant, at) {
     await disable(session);
@@ -289,15 +297,7 @@ const codeCases: Record<string, CodeCase> = {
     return [...(await redeem(session, grant, at)), await session.app.refresh(refresh_token, {}, at.pod)];
   },
 };
-for (const [name, play] of Object.entries(codeCases))
-  test(`a code that is remembered: ${name}`, async () => {
-    const answers: unknown[] = [];
-    for (const pod of [here, elsewhere]) {
-      const session = await newSession();
-      answers.push((await play(session, await code(session), { pod })).map(seen));
-    }
-    assert.deepEqual(answers[0], answers[1]);
-  });
+playTwice('a code', code, codeCases);
 
 test('of twenty redemptions at once, at the process that remembers and at another, one is honoured', async () => {
   const session = await newSession();

@@ -41,7 +41,8 @@ export const requireStanding = (code: AuthorizationCode): void => {
 
 /**
  * The second half of both grants that begin with a person's consent: whether what was allowed is still on offer, and the tokens
- * for it. Whether it stands is said by the commit, and for a refusal by {@link requireStanding}. The code is spent by the commit, once, and a second use of it revokes what the first one produced.
+ * for it. Whether it stands is said by the commit, and for a refusal by {@link requireStanding}. The code is spent by the commit,
+ * once, and a second use of it revokes what the first one produced.
  */
 export const createRedeemCode =
   ({ store, lookups, config }: RedeemCodeDeps): RedeemCode =>

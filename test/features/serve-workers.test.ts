@@ -46,9 +46,7 @@ await until('the resource is known', async () => (await machine.clientCredential
 
 /** The processes that opened the public port, latest last. */
 const workers = (at: StartedServer): number[] => [
-  ...new Set(
-    [...at.process.stdout().matchAll(/"worker":(\d+),"port":\d+,"msg":"serving/g)].map(([, worker]) => Number(worker)),
-  ),
+  ...new Set([...at.process.stdout().matchAll(/"worker":(\d+),"msg":"serving/g)].map(([, worker]) => Number(worker))),
 ];
 const isAlive = (pid: number): boolean => {
   try {
@@ -178,34 +176,67 @@ test('SIGUSR2 renews every worker under load, and no request fails [threat M12]'
   assert.equal(await metric(server.adminUrl, 'authserver_worker_restarts_total'), 1, 'that was no accident');
 });
 
+const open = async (): Promise<Socket> => {
+  const socket = connect(server.ports.token, 'localhost').setEncoding('utf8');
+  await once(socket, 'connect');
+  return socket.on('error', () => {});
+};
+/** The answer; empty when the connection ended without one. */
+const ask = async (socket: Socket): Promise<string> => {
+  socket.write('GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n');
+  const [text = ''] = await once(socket, 'data', { signal: endOf(socket) }).catch(() => []);
+  return String(text);
+};
+const endOf = (socket: Socket): AbortSignal => {
+  const end = new AbortController();
+  socket.once('close', () => end.abort());
+  return end.signal;
+};
+/** The worker that gave this answer. */
+const workerOf = async (answer: string): Promise<number> => {
+  const [, id = ''] = /^x-request-id: (.+)\r$/im.exec(answer) ?? assert.fail(answer);
+  const line = new RegExp(`"worker":(\\d+),"request_id":"${id}"`);
+  await until('its line', async () => line.test(server.process.stdout()));
+  return Number(line.exec(server.process.stdout())?.[1]);
+};
+
+test('a worker that is killed while a connection is handed to it leaves nobody waiting', async () => {
+  const [stopped = 0] = living();
+  process.kill(stopped, 'SIGSTOP');
+  const answers = Array.from({ length: 6 }, async () => ask(await open()));
+  const early = await Promise.race([Promise.all(answers), setTimeout(3_000, 'some wait')]);
+  assert.equal(early, 'some wait', 'one was handed to the worker that hangs');
+  process.kill(stopped, 'SIGKILL');
+  const all = await Promise.race([Promise.all(answers), setTimeout(5_000)]);
+  assert.ok(all, 'nobody waits');
+  assert.deepEqual(all.map((text) => text.slice(9, 12)).sort(), ['', '200', '200', '200', '200', '200']);
+  await until('it is replaced', async () => living().length === 2 && (await ready(server.adminUrl)));
+});
+
 test('SIGUSR2: a connection that was kept without a request brings one more, wherever its worker is by now', async () => {
-  const [port, known] = [server.ports.token, workers(server).length];
-  const sockets = await Promise.all(
-    Array.from({ length: 4 }, async () => {
-      const socket = connect(port, 'localhost').setEncoding('utf8');
-      await once(socket, 'connect');
-      return socket.on('error', () => {});
-    }),
-  );
-  const ask = async (socket: Socket): Promise<string> => {
-    socket.write('GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n');
-    const [text = ''] = await Promise.race([once(socket, 'data'), once(socket, 'close').then(() => [])]);
-    return String(text);
-  };
-  for (const socket of sockets) assert.match(await ask(socket), /^HTTP\/1\.1 200/);
+  const known = workers(server).length;
+  const sockets = await Promise.all(Array.from({ length: 4 }, open));
+  const holders = await Promise.all(sockets.map(async (socket) => workerOf(await ask(socket))));
+  assert.equal(new Set(holders).size, 2, 'both have some');
+  const left: number[] = [];
   server.process.signal('SIGUSR2');
   for (const renewed of [1, 2]) {
     await until('a new worker serves', async () => workers(server).length === known + renewed);
     await setTimeout(800); // longer than server.drain_delay
-    const answers = await Promise.all(sockets.map(ask));
-    const last = answers.filter((text) => /^connection: close/im.test(text)).length;
-    assert.ok(
-      answers.every((text) => /^HTTP\/1\.1 200/.test(text)),
-      answers.join('\n'),
-    );
-    assert.equal(last, 2, 'those of the worker that leaves, and no others');
-    for (const [index, text] of answers.entries()) if (/^connection: close/im.test(text)) sockets[index]?.destroy();
-    sockets.splice(0, sockets.length, ...sockets.filter(({ destroyed }) => !destroyed));
+    const kept = [...sockets.entries()].filter(([, { destroyed }]) => !destroyed);
+    const told: number[] = [];
+    for (const [index, socket] of kept) {
+      const text = await ask(socket);
+      assert.match(text, /^HTTP\/1\.1 200/);
+      if (!/^connection: close/im.test(text)) continue;
+      socket.destroy();
+      told.push(holders[index] ?? 0);
+    }
+    const [leaving = 0] = told;
+    assert.equal(left.includes(leaving), false);
+    const its = kept.map(([index]) => holders[index]).filter((holder) => holder === leaving);
+    assert.deepEqual(told, its, 'those of the worker that leaves, and no others');
+    left.push(leaving);
   }
   await until('all are new', async () => living().length === 2 && (await ready(server.adminUrl)));
 });

@@ -1,5 +1,6 @@
 export * from './accept.ts';
 export * from './address.ts';
+export { drain } from './drain.ts';
 export * from './form.ts';
 export * from './health.ts';
 export * from './listen.ts';
@@ -7,6 +8,7 @@ export * from './metrics.ts';
 export * from './oauth-errors.ts';
 export * from './problems.ts';
 export * from './readiness.ts';
+export * from './receive.ts';
 export * from './reference.ts';
 export { leaveTogether } from './responses.ts';
 export * from './server.ts';

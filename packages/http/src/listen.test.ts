@@ -4,7 +4,8 @@ import { connect, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { setTimeout } from 'node:timers/promises';
 import { createLogger, createMetrics } from '@authserver/telemetry';
-import { drain, openPorts } from './listen.ts';
+import { drain } from './drain.ts';
+import { openPorts } from './listen.ts';
 import { createHttpServer } from './server.ts';
 
 const logger = createLogger({ level: 'error', stdout: false });

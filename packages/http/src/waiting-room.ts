@@ -1,7 +1,8 @@
 import { temporarilyUnavailable } from '@authserver/oauth';
 import type { Logger, Metrics } from '@authserver/telemetry';
+import { drain } from './drain.ts';
 import { healthRoutes } from './health.ts';
-import { drain, type ListenAddress, listen } from './listen.ts';
+import { type ListenAddress, listen } from './listen.ts';
 import { sendOAuthError } from './oauth-errors.ts';
 import { Problem, sendProblem } from './problems.ts';
 import { failed } from './readiness.ts';

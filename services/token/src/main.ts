@@ -2,12 +2,12 @@
  * The data plane as a process of its own: what the image and a pod run. It neither needs nor knows the control plane. The
  * workers of `--workers` are this program as well.
  */
-import cluster from 'node:cluster';
 import { runService } from '@authserver/boot';
+import { asWorker } from './workers/messages.ts';
 
 const serving = () => import('./start.ts');
 
-if (cluster.isWorker) {
+if (process.argv[2] === asWorker && process.send) {
   const [{ runTokenWorker }, { startTokenService }] = await Promise.all([import('./workers/worker.ts'), serving()]);
   runTokenWorker({ start: startTokenService, env: process.env });
 } else

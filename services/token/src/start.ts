@@ -22,6 +22,8 @@ export type TokenServiceOptions = {
   metrics: Metrics;
   tracing?: Tracing | undefined;
   clock: Clock;
+  /** Leads requests to the server, and says by which port, 0 if by none of its own; unless given, `server.address` does. */
+  open?: (app: HttpServer) => Promise<number>;
   /** Also serve `/metrics` and health on `server.internal_address`: for a process without the admin role. */
   internalListener: boolean;
   /** Takes the place of a process that served: with Redis away it is as ready as that one was. */
@@ -127,7 +129,8 @@ export const startTokenService = async (options: TokenServiceOptions): Promise<T
     // Where nobody asks for readiness, behind a port that is shared, the first request comes as soon as it is open.
     if (redis) await Promise.race([redis.attempted, pause(longestRedisWaitMs, undefined, { ref: false })]);
     const loopbackOnly = isLocalhostIssuer(config.server.issuer);
-    const port = await listen(app, parseAddress(config.server.address), loopbackOnly);
+    const openPort = (server: HttpServer) => listen(server, parseAddress(config.server.address), loopbackOnly);
+    const port = await (options.open ?? openPort)(app);
     if (options.internalListener) {
       internal = createInternalServer({ ...options, readiness: plane.readiness, draining: () => draining });
       await listen(internal, parseAddress(config.server.internal_address), loopbackOnly);

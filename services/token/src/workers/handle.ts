@@ -1,14 +1,17 @@
-import cluster, { type Worker } from 'node:cluster';
+import { fork } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
+import type { Socket } from 'node:net';
+import { fileURLToPath } from 'node:url';
 import type { Report } from '@authserver/http';
 import { StoreUnavailable } from '@authserver/store';
 import type { MetricsSnapshot } from '@authserver/telemetry';
-import type { FromWorker, ToWorker, WorkerStart } from './messages.ts';
+import type { Receiver } from './door.ts';
+import { asWorker, type FromWorker, type ToWorker, type WorkerStart } from './messages.ts';
 
 /** A worker as its parent sees it. */
-export type WorkerHandle = {
-  /** Resolves to its port. @throws {Error} with what it said when it could not start */
-  serving: Promise<number>;
+export type WorkerHandle = Receiver & {
+  /** Resolves when it answers. @throws {Error} with what it said when it could not start */
+  serving: Promise<void>;
   /** Resolves when the process is gone. */
   ended: Promise<void>;
   /** The latest values it sent; the last ones after its end. */
@@ -28,29 +31,41 @@ export type WorkerHandle = {
 
 const answerMs = 700;
 
+/** Beside the sources, or in the bundle. */
+const program = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? '../main.ts' : './token.js', import.meta.url));
+
 /** Starts a worker. It is told what it stands on when it asks for it, over the channel between the two. */
 export const startWorker = (start: WorkerStart): WorkerHandle => {
-  const worker: Worker = cluster.fork();
+  const worker = fork(program, [asWorker], { serialization: 'advanced' });
   const answers = new EventEmitter();
-  const serving = Promise.withResolvers<number>();
+  const serving = Promise.withResolvers<void>();
   serving.promise.catch(() => {}); // whoever waits is told, and nobody has to
   const closed = Promise.withResolvers<void>();
   const ended = Promise.withResolvers<void>();
   let latest: MetricsSnapshot = [];
   let isClosed = false;
   let lastId = 0;
+  let passing: { id: number; connection: Socket; over: () => void } | undefined;
 
-  const tell = (message: ToWorker): void => {
+  const tell = (message: ToWorker, connection?: Socket): void => {
     // One that has just died is noticed by its end, not by our words.
-    if (worker.isConnected()) worker.process.send(message, () => {});
+    if (worker.connected) worker.send(message, connection, { keepOpen: true }, () => {});
+  };
+  /** Node closes what it sends once it has arrived, but not if the worker dies before: its client would wait for ever. */
+  const endPassing = (): void => {
+    passing?.connection.destroy();
+    passing?.over();
+    passing = undefined;
   };
   worker.on('error', () => {});
   worker.on('message', (message: FromWorker) => {
     if (message.type === 'up') tell({ type: 'start', start });
-    else if (message.type === 'serving') serving.resolve(message.port);
+    else if (message.type === 'serving') serving.resolve();
     else if (message.type === 'failed')
       serving.reject(message.away ? new StoreUnavailable(message.message) : new Error(message.message));
-    else if (message.type === 'answer') answers.emit(String(message.id), message.answer);
+    else if (message.type === 'taken') {
+      if (message.id === passing?.id) endPassing();
+    } else if (message.type === 'answer') answers.emit(String(message.id), message.answer);
     else if (message.type === 'closed') {
       isClosed = true;
       latest = message.metrics;
@@ -59,6 +74,7 @@ export const startWorker = (start: WorkerStart): WorkerHandle => {
   });
   worker.on('exit', (code, signal) => {
     serving.reject(new Error(`a worker ended before it served (${signal ?? `exit code ${code}`})`));
+    endPassing();
     closed.resolve();
     ended.resolve();
   });
@@ -75,7 +91,7 @@ export const startWorker = (start: WorkerStart): WorkerHandle => {
   };
 
   const leave = async (waitMs: number, relieved: boolean): Promise<void> => {
-    const late = setTimeout(() => worker.process.kill('SIGKILL'), waitMs);
+    const late = setTimeout(() => worker.kill('SIGKILL'), waitMs);
     tell({ type: 'close', relieved });
     await closed.promise;
     tell({ type: 'end' });
@@ -92,12 +108,23 @@ export const startWorker = (start: WorkerStart): WorkerHandle => {
       const fresh = await ask<MetricsSnapshot>('metrics');
       if (fresh && !isClosed) latest = fresh;
     },
+    take(connection) {
+      lastId += 1;
+      const id = lastId;
+      const { promise, resolve } = Promise.withResolvers<void>();
+      const inDoubt = setTimeout(() => tell({ type: 'is_it_taken', id }), answerMs);
+      passing = { id, connection, over: resolve };
+      void promise.then(() => clearTimeout(inDoubt));
+      tell({ type: 'connection', id }, connection);
+      if (!worker.connected) endPassing();
+      return promise;
+    },
     report: () => ask<Report>('report'),
     tell,
     close(waitMs, { relieved } = { relieved: false }) {
       leaving ??= leave(waitMs, relieved);
       return leaving;
     },
-    kill: () => void worker.process.kill('SIGKILL'),
+    kill: () => void worker.kill('SIGKILL'),
   };
 };

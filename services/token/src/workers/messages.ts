@@ -2,6 +2,9 @@ import type { Config } from '@authserver/config';
 import type { Report } from '@authserver/http';
 import type { MetricsSnapshot } from '@authserver/telemetry';
 
+/** The argument by which the program of the token service is one of its own workers. */
+export const asWorker = 'worker';
+
 /** What a worker stands on. Secrets travel in here and nowhere else: a command line and an environment can be read. */
 export type WorkerStart = {
   config: Config;
@@ -14,17 +17,23 @@ export type WorkerStart = {
 
 export type ToWorker =
   | { type: 'start'; start: WorkerStart }
+  /** With a connection for it. */
+  | { type: 'connection'; id: number }
+  /** For one that was lost on its way, as happens to a process that has run out of descriptors. */
+  | { type: 'is_it_taken'; id: number }
   | { type: 'ask'; id: number; about: 'metrics' | 'report' }
   | { type: 'reload_keys' }
   | { type: 'drain' }
-  /** `relieved` when another worker has its place already. */
+  /** `relieved` when another worker has its place already. It gets no connection after this. */
   | { type: 'close'; relieved: boolean }
-  /** Whatever was on its way to the worker has arrived by now. */
+  /** What it said has been heard. */
   | { type: 'end' };
 
 export type FromWorker =
   | { type: 'up' }
-  | { type: 'serving'; port: number }
+  | { type: 'serving' }
+  /** The connection of that id, or it is not going to come. */
+  | { type: 'taken'; id: number }
   /** `away`: waiting may mend it. */
   | { type: 'failed'; message: string; away: boolean }
   | { type: 'answer'; id: number; answer: MetricsSnapshot | Report }

@@ -3,13 +3,23 @@
  * turn, starts workers anew when they end, adds up their metrics, speaks for their readiness, and answers no request of a
  * client itself. Each worker is what a pod is elsewhere and shares nothing with the others but the port.
  */
-import cluster from 'node:cluster';
 import { setTimeout as pause } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
 import { type Config, drainTimes, isLocalhostIssuer, parseAddress } from '@authserver/config';
-import { type Check, createReadiness, degraded, drain, failed, type HttpServer, listen, ok } from '@authserver/http';
+import {
+  type Check,
+  createReadiness,
+  degraded,
+  drain,
+  type Entrance,
+  failed,
+  type HttpServer,
+  listen,
+  listenFor,
+  ok,
+} from '@authserver/http';
 import { createMetricsLedger, type Logger, type Metrics } from '@authserver/telemetry';
 import { createInternalServer } from '../internal.ts';
+import { createDoor } from './door.ts';
 import { startWorker, type WorkerHandle } from './handle.ts';
 import type { WorkerStart } from './messages.ts';
 
@@ -33,9 +43,6 @@ export type TokenWorkers = {
   renew(): void;
 };
 
-/** Beside the sources, or in the bundle. */
-const program = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? '../main.ts' : './token.js', import.meta.url));
-
 const firstPauseMs = 200;
 const longestPauseMs = 10_000;
 /** One that served as long was well; the next one need not wait. */
@@ -52,10 +59,7 @@ export const startTokenWorkers = async (options: TokenWorkersOptions): Promise<T
     sessionSecret: options.sessionSecret,
     steps: options.steps ?? [],
   };
-  // In turn: the kernel would give most connections to the process that happens to be awake.
-  cluster.schedulingPolicy = cluster.SCHED_RR;
-  cluster.setupPrimary({ exec: program, args: [], serialization: 'advanced' });
-
+  const door = createDoor();
   const ledger = createMetricsLedger();
   /** By place; a place is empty while its worker is being started again. */
   const places: (WorkerHandle | undefined)[] = Array.from({ length: count });
@@ -73,6 +77,7 @@ export const startTokenWorkers = async (options: TokenWorkersOptions): Promise<T
     void worker.ended.then(() => {
       // Both at once: a scrape counts it either as there or as gone.
       all.delete(worker);
+      door.dismiss(worker);
       ledger.bury(worker.metrics());
       const place = places.indexOf(worker);
       if (place < 0 || draining) return;
@@ -95,6 +100,7 @@ export const startTokenWorkers = async (options: TokenWorkersOptions): Promise<T
       try {
         await worker.serving;
         places[place] = worker;
+        door.admit(worker);
         logger.info({ place }, 'a worker serves in its place');
         return;
       } catch (error) {
@@ -119,6 +125,8 @@ export const startTokenWorkers = async (options: TokenWorkersOptions): Promise<T
         return;
       }
       places[place] = worker;
+      door.admit(worker);
+      door.dismiss(old);
       await old.close(times.waitMs + lastWordsMs, { relieved: true });
       logger.info({ place }, 'a worker was renewed');
     }
@@ -140,15 +148,19 @@ export const startTokenWorkers = async (options: TokenWorkersOptions): Promise<T
   };
 
   let internal: HttpServer | undefined;
+  let entrance: Entrance | undefined;
   const close = async (): Promise<void> => {
     draining = true;
+    entrance?.close();
+    await door.settled();
     await Promise.all([...all].map((worker) => worker.close(times.waitMs + lastWordsMs)));
     if (internal) await drain(internal, 1_000);
   };
 
   try {
     for (const place of places.keys()) places[place] = hire({ succeeds: false });
-    const ports = await Promise.all(places.map((worker) => worker?.serving));
+    await Promise.all(places.map((worker) => worker?.serving));
+    for (const worker of all) door.admit(worker);
     metrics.combineWith(async (own) => {
       await Promise.all([...all].map((worker) => worker.refreshMetrics()));
       return ledger.sum(
@@ -156,13 +168,15 @@ export const startTokenWorkers = async (options: TokenWorkersOptions): Promise<T
         [...all].map((worker) => worker.metrics()),
       );
     });
+    const loopbackOnly = isLocalhostIssuer(config.server.issuer);
+    entrance = await listenFor(door.pass, parseAddress(config.server.address), loopbackOnly);
     if (options.internalListener) {
       const readiness = createReadiness({ checks: () => [check], draining: () => draining });
       internal = createInternalServer({ config, logger, metrics, readiness, draining: () => draining });
-      await listen(internal, parseAddress(config.server.internal_address), isLocalhostIssuer(config.server.issuer));
+      await listen(internal, parseAddress(config.server.internal_address), loopbackOnly);
     }
     return {
-      port: ports[0] ?? 0,
+      port: entrance.port,
       checks: [check],
       beginDrain() {
         draining = true;
@@ -182,6 +196,7 @@ export const startTokenWorkers = async (options: TokenWorkersOptions): Promise<T
     };
   } catch (error) {
     draining = true;
+    entrance?.close();
     for (const worker of all) worker.kill();
     await Promise.all([...all].map(({ ended }) => ended));
     throw error;

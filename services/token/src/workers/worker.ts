@@ -1,6 +1,7 @@
 /** One of several token processes behind a port. Everything it needs comes from its parent, and so does every order. */
-
+import type { Socket } from 'node:net';
 import { isAway, letGarbageGather, prepare, reloadKeys } from '@authserver/boot';
+import { receive } from '@authserver/http';
 import { openTelemetry, type Telemetry } from '@authserver/telemetry';
 import type { startTokenService, TokenService } from '../start.ts';
 import type { FromWorker, ToWorker, WorkerStart } from './messages.ts';
@@ -14,6 +15,8 @@ export type WorkerOptions = {
 type Serving = {
   service: TokenService;
   telemetry: Telemetry;
+  /** Answers on a connection that the parent has accepted. */
+  take(connection: Socket): void;
   reload(): void;
   stop(): Promise<void>;
 };
@@ -30,12 +33,17 @@ export const runTokenWorker = (options: WorkerOptions): void => {
   let serving: Serving | undefined;
   let draining = false;
 
-  const obey = async (message: ToWorker): Promise<void> => {
+  const obey = async (message: ToWorker, connection: Socket | undefined): Promise<void> => {
     switch (message.type) {
       case 'start':
         serving = await serve(message.start, options);
         if (draining) serving.service.beginDrain(); // told while it started, and nobody may take it for ready
-        return tell({ type: 'serving', port: serving.service.port });
+        return tell({ type: 'serving' });
+      case 'connection':
+        if (connection) serving?.take(connection);
+        return tell({ type: 'taken', id: message.id });
+      case 'is_it_taken':
+        return tell({ type: 'taken', id: message.id });
       case 'ask':
         if (!serving) return;
         return tell({ type: 'answer', id: message.id, answer: await answer(serving, message.about) });
@@ -50,11 +58,12 @@ export const runTokenWorker = (options: WorkerOptions): void => {
         await serving?.telemetry.stop(flushMs);
         return tell({ type: 'closed', metrics: (await serving?.telemetry.metrics.snapshot()) ?? [] });
       case 'end':
-        return process.disconnect?.(); // Node ends a worker whose parent it has lost
+        return process.disconnect?.();
     }
   };
-  process.on('message', (message: ToWorker) => {
-    obey(message).catch((error: Error) => {
+  process.once('disconnect', () => process.exit()); // also when the parent is lost
+  process.on('message', (message: ToWorker, connection?: Socket) => {
+    obey(message, connection).catch((error: Error) => {
       tell({ type: 'failed', message: error.message, away: isAway(error) });
       process.disconnect?.();
     });
@@ -83,12 +92,17 @@ const serve = async (
   const { keyring, stop } = prepared;
   const clock = { now: () => new Date() };
   try {
+    let take: Serving['take'] = () => {};
     const service = await start({
       ...{ config, dsn, sessionSecret, keyring, logger, metrics, tracing, clock, steps, succeeds },
       internalListener: false,
+      async open(app) {
+        take = await receive(app);
+        return 0;
+      },
     });
-    logger.info({ port: service.port }, 'serving');
-    return { service, telemetry, reload: () => void reloadKeys(keyring, { logger, metrics }), stop };
+    logger.info('serving');
+    return { service, telemetry, take, reload: () => void reloadKeys(keyring, { logger, metrics }), stop };
   } catch (error) {
     await stop();
     throw error;

@@ -1,0 +1,89 @@
+import type { Socket } from 'node:net';
+import { setTimeout as pause } from 'node:timers/promises';
+
+/** Who connections are handed to. */
+export type Receiver = {
+  /** Takes a connection from which nothing was read, one at a time. Resolves when it has it, or never will. */
+  take(connection: Socket): Promise<void>;
+};
+
+/**
+ * Hands connections out: each to whom the fewest wait for, and in turn where that is the same. A receiver has one in hand at a
+ * time and the others wait here, so that they can still go elsewhere when it ends, leaves, or does not answer.
+ */
+export type Door = {
+  pass(connection: Socket): void;
+  /** Takes its turn from now on. */
+  admit(receiver: Receiver): void;
+  /** Gets nothing more. */
+  dismiss(receiver: Receiver): void;
+  /** Resolves when nothing waits any more, but for those who do not answer. */
+  settled(): Promise<void>;
+};
+
+type Lane = {
+  receiver: Receiver;
+  waiting: Socket[];
+  /** While it has one in hand. */
+  serving: Promise<void> | undefined;
+  isSlow: boolean;
+};
+
+/** A process that is stopped or hangs does not answer; one that is busy does. */
+const patienceMs = 1_000;
+
+/** How many are before one that comes now. */
+const lengthOf = ({ waiting, serving, isSlow }: Lane): number =>
+  isSlow ? Number.POSITIVE_INFINITY : waiting.length + (serving ? 1 : 0);
+
+/** The first of the shortest. */
+const shortest = ([first, ...others]: readonly Lane[]): Lane | undefined =>
+  others.reduce((best, lane) => (best && lengthOf(best) <= lengthOf(lane) ? best : lane), first);
+
+export const createDoor = (): Door => {
+  /** Who had one last comes last. */
+  const lanes: Lane[] = [];
+
+  const pass = (connection: Socket): void => {
+    const lane = shortest(lanes);
+    if (!lane) {
+      connection.destroy(); // nobody serves: the client may ask elsewhere at once
+      return;
+    }
+    lanes.push(...lanes.splice(lanes.indexOf(lane), 1));
+    lane.waiting.push(connection);
+    lane.serving ??= serve(lane);
+  };
+
+  const serve = async (lane: Lane): Promise<void> => {
+    for (let connection = lane.waiting.shift(); connection; connection = lane.waiting.shift()) {
+      const impatience = setTimeout(() => {
+        lane.isSlow = true;
+        passElsewhere(lane);
+      }, patienceMs);
+      await lane.receiver.take(connection);
+      clearTimeout(impatience);
+      lane.isSlow = false;
+    }
+    lane.serving = undefined;
+  };
+
+  const passElsewhere = ({ waiting }: Lane): void => {
+    for (const connection of waiting.splice(0)) pass(connection);
+  };
+
+  return {
+    pass,
+    admit(receiver) {
+      lanes.unshift({ receiver, waiting: [], serving: undefined, isSlow: false });
+    },
+    dismiss(receiver) {
+      const place = lanes.findIndex((lane) => lane.receiver === receiver);
+      for (const lane of lanes.splice(place, place < 0 ? 0 : 1)) passElsewhere(lane);
+    },
+    async settled() {
+      const served = Promise.all(lanes.map(({ serving }) => serving));
+      await Promise.race([served, pause(patienceMs, undefined, { ref: false })]);
+    },
+  };
+};

@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
-import { readFile } from 'node:fs/promises';
+import { copyFile, readFile, rename } from 'node:fs/promises';
 import { Agent, request } from 'node:http';
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
@@ -44,7 +44,7 @@ const until = async (what: string, holds: () => Promise<boolean>, seconds = 30):
 };
 await until('the resource is known', async () => (await machine.clientCredentials({ resource })).status === 200);
 
-/** The processes that opened the public port, latest last. */
+/** The processes that serve, latest last. */
 const workers = (at: StartedServer): number[] => [
   ...new Set([...at.process.stdout().matchAll(/"worker":(\d+),"msg":"serving/g)].map(([, worker]) => Number(worker))),
 ];
@@ -317,6 +317,28 @@ test('the token service has workers as well, with metrics and health on its inte
     answers.filter((isReady) => isReady),
     [],
   );
+  assert.equal((await service.process.ended()).code, 0);
+});
+
+test('where no process can be started the workers stay, and one that ends is started when it can be again', async () => {
+  const node = join(await emptyDirectory(), 'node');
+  await copyFile(process.execPath, node);
+  const service = await startServer({ directory, env, role: 'token', by: 'service', flags: ['--workers', '2'], node });
+  const said = (line: RegExp) => async () => line.test(service.process.stdout());
+  await rename(node, `${node}-away`);
+  service.process.signal('SIGUSR2');
+  await until('it is said', said(/"place":0.*could not be renewed; the old ones stay/));
+  const [one = 0, other = 0] = workers(service);
+  assert.ok(isAlive(one) && isAlive(other));
+  process.kill(one, 'SIGKILL');
+  await until('it is said', said(/"place":\d,.*ENOENT.*trying again/));
+  assert.equal((await fetch(`${service.issuer}/.well-known/jwks.json`)).status, 200);
+  await rename(`${node}-away`, node);
+  await until('two serve', async () => workers(service).filter(isAlive).length === 2);
+  await until('it is ready', () => ready(service.internalUrl));
+  service.process.signal('SIGUSR2');
+  await until('all are new', async () => !isAlive(other) && workers(service).filter(isAlive).length === 2);
+  service.process.signal('SIGTERM');
   assert.equal((await service.process.ended()).code, 0);
 });
 

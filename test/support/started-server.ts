@@ -32,6 +32,8 @@ export type StartOptions = {
   flags?: string[];
   /** `npm start` as a person types it, the command line behind it, which is a second faster, or the service of the role. */
   by?: 'npm' | 'cli' | 'service';
+  /** The program of Node that runs it. */
+  node?: string;
 };
 
 export type Ports = { token: number; admin: number; internal: number };
@@ -39,6 +41,7 @@ export type CliResult = { code: number | null; stdout: string; stderr: string };
 
 /** Starts the process and does not wait for anything: for starts that fail. */
 export const launchServer = async (options: StartOptions = {}): Promise<StartedServer> => {
+  const { node = process.execPath } = options;
   const directory = options.directory ?? (await emptyDirectory());
   const [token = 0, admin = 0, internal = 0] = options.ports ? [] : await freePorts(3);
   const ports = options.ports ?? { token, admin, internal };
@@ -59,7 +62,7 @@ export const launchServer = async (options: StartOptions = {}): Promise<StartedS
   if (options.by === 'service') {
     const main = join(root, 'services', options.role ?? 'token', 'src/main.ts');
     const args = [main, ...(options.flags ?? [])];
-    const child = startProcess(process.execPath, args, { cwd: directory, env: cleanEnvironment(env) });
+    const child = startProcess(node, args, { cwd: directory, env: cleanEnvironment(env) });
     return new StartedServer({ process: child, directory, ports, env, started: performance.now() });
   }
   const role = [...(options.role === undefined ? [] : ['--role', options.role]), ...(options.flags ?? [])];
@@ -67,7 +70,7 @@ export const launchServer = async (options: StartOptions = {}): Promise<StartedS
   const process_ =
     options.by === 'npm'
       ? startProcess('npm', ['start', '--', ...role], { cwd: root, env: cleanEnvironment(env) })
-      : startProcess(process.execPath, [cliFile, 'serve', ...role], { cwd: directory, env: cleanEnvironment(env) });
+      : startProcess(node, [cliFile, 'serve', ...role], { cwd: directory, env: cleanEnvironment(env) });
   return new StartedServer({ process: process_, directory, ports, env, started });
 };
 

@@ -6,9 +6,6 @@ import type { HttpServer } from './server.ts';
 
 export type ListenAddress = { host?: string; port: number };
 
-/** What node:http gives its own port. */
-const asOfHttp = { allowHalfOpen: true, noDelay: true };
-
 /**
  * Opens the port. Without a host every interface is meant, except on a localhost issuer (`loopbackOnly`), which has no
  * business being reachable from elsewhere. `localhost` is each of its addresses: clients try either first.
@@ -27,7 +24,9 @@ export const openPorts = async (app: HttpServer, hosts: readonly string[], port:
   const servers: Server[] = [];
   leadTo(app, () => servers.map(closePort));
   return openAll(servers, hosts, port, (isFirst) =>
-    isFirst ? app.server : createServer(asOfHttp, (connection) => app.server.emit('connection', connection)),
+    isFirst
+      ? app.server
+      : createServer({ allowHalfOpen: true, noDelay: true }, (connection) => app.server.emit('connection', connection)),
   );
 };
 
@@ -53,7 +52,7 @@ export const listenFor = async (
     for (const server of servers) server.close();
   };
   try {
-    const create = () => createServer({ ...asOfHttp, pauseOnConnect: true }, pass);
+    const create = () => createServer({ noDelay: true, pauseOnConnect: true }, pass);
     const port = await resolving(address, loopbackOnly, (hosts, wanted) => openAll(servers, hosts, wanted, create));
     return { port, close };
   } catch (error) {

@@ -8,6 +8,7 @@ import { asWorker } from './workers/messages.ts';
 const serving = () => import('./start.ts');
 
 if (process.argv[2] === asWorker && process.send) {
+  process.once('disconnect', () => process.exit());
   const [{ runTokenWorker }, { startTokenService }] = await Promise.all([import('./workers/worker.ts'), serving()]);
   runTokenWorker({ start: startTokenService, env: process.env });
 } else

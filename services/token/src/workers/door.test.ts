@@ -9,9 +9,10 @@ const connection = (name: string) => {
   const it = { name, destroyed: false, destroy: () => Object.assign(it, { destroyed: true }) };
   return it as unknown as Socket & { name: string };
 };
-/** Notes what it is handed, and has it at once unless it hangs. */
+/** Notes what it is handed, and has it at once unless it hangs or has ended. */
 const receiver = () => {
   let hanging: PromiseWithResolvers<void> | undefined;
+  let hasEnded = false;
   const got: string[] = [];
   return {
     got,
@@ -19,12 +20,20 @@ const receiver = () => {
       hanging = Promise.withResolvers();
     },
     goOn: () => hanging?.resolve(),
+    end: () => {
+      hasEnded = true;
+      hanging?.resolve();
+    },
     async take(each: Socket) {
+      if (hasEnded) return false;
       got.push((each as Socket & { name: string }).name);
       await hanging?.promise;
+      return true;
     },
   };
 };
+/** Nobody who does not hang has anything to do afterwards. */
+const settled = () => pause(0);
 const names = ['a', 'b', 'c', 'd', 'e'] as const;
 
 test('connections are handed out in turn, however many come at once', async () => {
@@ -33,7 +42,7 @@ test('connections are handed out in turn, however many come at once', async () =
   door.admit(two);
   door.admit(one);
   for (const name of names) door.pass(connection(name));
-  await door.settled();
+  await settled();
   assert.deepEqual(
     [one.got, two.got],
     [
@@ -53,7 +62,7 @@ test('what waits for one that is dismissed goes to the others', async () => {
   assert.deepEqual(one.got, ['a'], 'one in hand at a time');
   door.dismiss(one);
   door.dismiss(one);
-  await door.settled();
+  await settled();
   assert.deepEqual([one.got, two.got], [['a'], ['b', 'd', 'c', 'e']]);
   one.goOn();
 });
@@ -67,12 +76,12 @@ test('one that does not answer is passed over until it does', async () => {
   for (const name of names) door.pass(connection(name));
   await pause(1_200);
   for (const name of ['f', 'g']) door.pass(connection(name));
-  await pause(0);
+  await settled();
   assert.deepEqual([one.got, two.got], [['a'], ['b', 'd', 'c', 'e', 'f', 'g']]);
   one.goOn();
-  await door.settled();
+  await settled();
   for (const name of ['h', 'i']) door.pass(connection(name));
-  await door.settled();
+  await settled();
   assert.deepEqual(one.got.length, 2);
 });
 
@@ -88,20 +97,49 @@ test('where nobody serves a connection is closed, and where only one is left it 
   await pause(1_200);
   assert.deepEqual(one.got, ['a']);
   one.goOn();
-  await door.settled();
+  await settled();
   assert.deepEqual(one.got, [...names]);
 });
 
-test('the end waits a second for one that does not answer', async () => {
+test('what waits for one that ends goes to the others, before anybody has dismissed it', async () => {
+  const door = createDoor();
+  const [one, two] = [receiver(), receiver()];
+  door.admit(two);
+  door.admit(one);
+  one.hang();
+  for (const name of names) door.pass(connection(name));
+  one.end();
+  await settled();
+  assert.deepEqual([one.got, two.got], [['a'], ['b', 'd', 'e', 'c']]);
+  for (const name of ['f', 'g']) door.pass(connection(name));
+  await settled();
+  assert.deepEqual(two.got.slice(4), ['f', 'g']);
+});
+
+test('where the only one has ended connections are closed', async () => {
+  const door = createDoor();
+  const one = receiver();
+  one.end();
+  door.admit(one);
+  const refused = connection('refused');
+  door.pass(refused);
+  await settled();
+  assert.ok(refused.destroyed);
+});
+
+test('the end waits a second for one that does not answer, and closes what waits for it', async () => {
   const door = createDoor();
   const one = receiver();
   one.hang();
   door.admit(one);
-  door.pass(connection('a'));
+  const [inHand, waiting] = [connection('in hand'), connection('waiting')];
+  door.pass(inHand);
+  door.pass(waiting);
   const alive = setInterval(() => {}, 1_000);
   const began = performance.now();
-  await door.settled();
+  await door.close();
   clearInterval(alive);
   assert.ok(performance.now() - began < 3_000);
+  assert.deepEqual([inHand.destroyed, waiting.destroyed], [false, true]);
   one.goOn();
 });

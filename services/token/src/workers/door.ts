@@ -3,8 +3,8 @@ import { setTimeout as pause } from 'node:timers/promises';
 
 /** Who connections are handed to. */
 export type Receiver = {
-  /** Takes a connection from which nothing was read, one at a time. Resolves when it has it, or never will. */
-  take(connection: Socket): Promise<void>;
+  /** Takes a connection from which nothing was read, one at a time. Resolves to false when it will never have it. */
+  take(connection: Socket): Promise<boolean>;
 };
 
 /**
@@ -17,8 +17,8 @@ export type Door = {
   admit(receiver: Receiver): void;
   /** Gets nothing more. */
   dismiss(receiver: Receiver): void;
-  /** Resolves when nothing waits any more, but for those who do not answer. */
-  settled(): Promise<void>;
+  /** Hands out what waits, and closes what is left after a second. */
+  close(): Promise<void>;
 };
 
 type Lane = {
@@ -33,8 +33,7 @@ type Lane = {
 const patienceMs = 1_000;
 
 /** How many are before one that comes now. */
-const lengthOf = ({ waiting, serving, isSlow }: Lane): number =>
-  isSlow ? Number.POSITIVE_INFINITY : waiting.length + (serving ? 1 : 0);
+const lengthOf = ({ waiting, serving }: Lane): number => waiting.length + (serving ? 1 : 0);
 
 /** The first of the shortest. */
 const shortest = ([first, ...others]: readonly Lane[]): Lane | undefined =>
@@ -44,8 +43,7 @@ export const createDoor = (): Door => {
   /** Who had one last comes last. */
   const lanes: Lane[] = [];
 
-  const pass = (connection: Socket): void => {
-    const lane = shortest(lanes);
+  const put = (connection: Socket, lane: Lane | undefined): void => {
     if (!lane) {
       connection.destroy(); // nobody serves: the client may ask elsewhere at once
       return;
@@ -55,14 +53,22 @@ export const createDoor = (): Door => {
     lane.serving ??= serve(lane);
   };
 
+  const quick = (): Lane[] => lanes.filter(({ isSlow }) => !isSlow);
+  const pass = (connection: Socket): void => put(connection, shortest(quick()) ?? shortest(lanes));
+
   const serve = async (lane: Lane): Promise<void> => {
     for (let connection = lane.waiting.shift(); connection; connection = lane.waiting.shift()) {
       const impatience = setTimeout(() => {
         lane.isSlow = true;
         passElsewhere(lane);
       }, patienceMs);
-      await lane.receiver.take(connection);
+      const hasIt = await lane.receiver.take(connection);
       clearTimeout(impatience);
+      lane.isSlow = !hasIt;
+      if (hasIt) continue;
+      passElsewhere(lane);
+      put(connection, shortest(quick()));
+      await pause(patienceMs, undefined, { ref: false });
       lane.isSlow = false;
     }
     lane.serving = undefined;
@@ -79,11 +85,14 @@ export const createDoor = (): Door => {
     },
     dismiss(receiver) {
       const place = lanes.findIndex((lane) => lane.receiver === receiver);
-      for (const lane of lanes.splice(place, place < 0 ? 0 : 1)) passElsewhere(lane);
+      if (place < 0) return;
+      const [lane] = lanes.splice(place, 1);
+      if (lane) passElsewhere(lane);
     },
-    async settled() {
+    async close() {
       const served = Promise.all(lanes.map(({ serving }) => serving));
       await Promise.race([served, pause(patienceMs, undefined, { ref: false })]);
+      for (const { waiting } of lanes.splice(0)) for (const connection of waiting.splice(0)) connection.destroy();
     },
   };
 };

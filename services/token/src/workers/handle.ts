@@ -1,5 +1,6 @@
 import { fork } from 'node:child_process';
 import { EventEmitter, once } from 'node:events';
+import { url as inspected } from 'node:inspector';
 import type { Socket } from 'node:net';
 import { fileURLToPath } from 'node:url';
 import type { Report } from '@authserver/http';
@@ -34,9 +35,16 @@ const answerMs = 700;
 /** Beside the sources, or in the bundle. */
 const program = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? '../main.ts' : './token.js', import.meta.url));
 
-/** Starts a worker. It is told what it stands on when it asks for it, over the channel between the two. */
+/** Those of the parent. What inspects it has the port it asked for, so each worker takes a free one. */
+const ownArguments = (): string[] => (inspected() ? [...process.execArgv, '--inspect-port=0'] : process.execArgv);
+
+/**
+ * Starts a worker. It is told what it stands on when it asks for it, over the channel between the two.
+ *
+ * @throws {Error} when the system can make no process; most reasons for that come as an end instead
+ */
 export const startWorker = (start: WorkerStart): WorkerHandle => {
-  const worker = fork(program, [asWorker], { serialization: 'advanced' });
+  const worker = fork(program, [asWorker], { serialization: 'advanced', execArgv: ownArguments() });
   const answers = new EventEmitter();
   const serving = Promise.withResolvers<void>();
   serving.promise.catch(() => {}); // whoever waits is told, and nobody has to
@@ -44,27 +52,34 @@ export const startWorker = (start: WorkerStart): WorkerHandle => {
   const ended = Promise.withResolvers<void>();
   let latest: MetricsSnapshot = [];
   let isClosed = false;
+  let isGone = false;
   let lastId = 0;
-  let passing: { id: number; connection: Socket; over: () => void } | undefined;
+  let passing: { id: number; connection: Socket; over: (hasIt: boolean) => void } | undefined;
 
   const tell = (message: ToWorker, connection?: Socket): void => {
     // One that has just died is noticed by its end, not by our words.
     if (worker.connected) worker.send(message, connection, { keepOpen: true }, () => {});
   };
-  /** Node closes what it sends once it has arrived, but not if the worker dies before: its client would wait for ever. */
-  const endPassing = (): void => {
-    passing?.connection.destroy();
-    passing?.over();
+  /** Ours is closed by us: Node would do so only on arrival, and a client would wait for ever for a worker that died before. */
+  const endPassing = (hasIt: boolean): void => {
+    if (hasIt) passing?.connection.destroy();
+    passing?.over(hasIt);
     passing = undefined;
   };
-  worker.on('error', () => {});
+  const end = (why: string): void => {
+    isGone = true;
+    serving.reject(new Error(`a worker ended before it served (${why})`));
+    closed.resolve();
+    ended.resolve();
+    endPassing(true); // it may have read what was sent on it
+  };
   worker.on('message', (message: FromWorker) => {
     if (message.type === 'up') tell({ type: 'start', start });
     else if (message.type === 'serving') serving.resolve();
     else if (message.type === 'failed')
       serving.reject(message.away ? new StoreUnavailable(message.message) : new Error(message.message));
     else if (message.type === 'taken') {
-      if (message.id === passing?.id) endPassing();
+      if (message.id === passing?.id) endPassing(message.hasIt);
     } else if (message.type === 'answer') answers.emit(String(message.id), message.answer);
     else if (message.type === 'closed') {
       isClosed = true;
@@ -72,11 +87,9 @@ export const startWorker = (start: WorkerStart): WorkerHandle => {
       closed.resolve();
     }
   });
-  worker.on('exit', (code, signal) => {
-    serving.reject(new Error(`a worker ended before it served (${signal ?? `exit code ${code}`})`));
-    endPassing();
-    closed.resolve();
-    ended.resolve();
+  worker.on('exit', (code, signal) => end(signal ?? `exit code ${code}`));
+  worker.on('error', ({ message }) => {
+    if (worker.pid === undefined) end(message); // it never was one, so it does not exit
   });
 
   const ask = async <T>(about: 'metrics' | 'report'): Promise<T | undefined> => {
@@ -109,14 +122,17 @@ export const startWorker = (start: WorkerStart): WorkerHandle => {
       if (fresh && !isClosed) latest = fresh;
     },
     take(connection) {
+      if (isGone || !worker.connected) return Promise.resolve(false);
       lastId += 1;
       const id = lastId;
-      const { promise, resolve } = Promise.withResolvers<void>();
+      const { promise, resolve } = Promise.withResolvers<boolean>();
       const inDoubt = setTimeout(() => tell({ type: 'is_it_taken', id }), answerMs);
-      passing = { id, connection, over: resolve };
-      void promise.then(() => clearTimeout(inDoubt));
+      const over = (hasIt: boolean): void => {
+        clearTimeout(inDoubt);
+        resolve(hasIt);
+      };
+      passing = { id, connection, over };
       tell({ type: 'connection', id }, connection);
-      if (!worker.connected) endPassing();
       return promise;
     },
     report: () => ask<Report>('report'),

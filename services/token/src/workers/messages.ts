@@ -19,7 +19,7 @@ export type ToWorker =
   | { type: 'start'; start: WorkerStart }
   /** With a connection for it. */
   | { type: 'connection'; id: number }
-  /** For one that was lost on its way, as happens to a process that has run out of descriptors. */
+  /** Comes behind that connection, or where that would have been. */
   | { type: 'is_it_taken'; id: number }
   | { type: 'ask'; id: number; about: 'metrics' | 'report' }
   | { type: 'reload_keys' }
@@ -32,9 +32,8 @@ export type ToWorker =
 export type FromWorker =
   | { type: 'up' }
   | { type: 'serving' }
-  /** The connection of that id, or it is not going to come. */
-  | { type: 'taken'; id: number }
-  /** `away`: waiting may mend it. */
+  /** A connection is lost on its way where the worker has run out of descriptors. */
+  | { type: 'taken'; id: number; hasIt: boolean }
   | { type: 'failed'; message: string; away: boolean }
   | { type: 'answer'; id: number; answer: MetricsSnapshot | Report }
   /** The last word on its metrics. */

@@ -74,6 +74,10 @@ export const startTokenWorkers = async (options: TokenWorkersOptions): Promise<T
     const worker = startWorker({ ...start, succeeds });
     all.add(worker);
     const since = performance.now();
+    worker.serving.then(
+      () => door.admit(worker),
+      () => {},
+    );
     void worker.ended.then(() => {
       // Both at once: a scrape counts it either as there or as gone.
       all.delete(worker);
@@ -96,38 +100,41 @@ export const startTokenWorkers = async (options: TokenWorkersOptions): Promise<T
     for (let pauseMs = rests[place] ?? firstPauseMs; !draining; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
       await pause(pauseMs);
       if (draining) return;
-      const worker = hire();
+      let worker: WorkerHandle | undefined;
       try {
+        worker = hire();
         await worker.serving;
         places[place] = worker;
-        door.admit(worker);
         logger.info({ place }, 'a worker serves in its place');
         return;
       } catch (error) {
         logger.error({ place, reason: (error as Error).message }, 'a worker could not be started; trying again');
-        worker.kill();
+        worker?.kill();
       }
     }
   };
 
   const renewAll = async (): Promise<void> => {
-    for (const [place, old] of [...places.entries()]) {
+    for (const place of places.keys()) {
       if (draining) return;
+      const old = places[place];
       if (!old) continue; // it is being started anyway
-      const worker = hire();
+      let worker: WorkerHandle | undefined;
       try {
+        worker = hire();
         await worker.serving;
         if (draining) return;
       } catch (error) {
-        worker.kill();
+        worker?.kill();
         if (draining) return;
         logger.error({ place, reason: (error as Error).message }, 'a worker could not be renewed; the old ones stay');
         return;
       }
-      places[place] = worker;
-      door.admit(worker);
-      door.dismiss(old);
-      await old.close(times.waitMs + lastWordsMs, { relieved: true });
+      // One that has ended meanwhile has a successor on its way, and the place is that one's.
+      const leaving = places[place] === old ? old : worker;
+      if (leaving === old) places[place] = worker;
+      door.dismiss(leaving);
+      await leaving.close(times.waitMs + lastWordsMs, { relieved: true });
       logger.info({ place }, 'a worker was renewed');
     }
   };
@@ -152,7 +159,7 @@ export const startTokenWorkers = async (options: TokenWorkersOptions): Promise<T
   const close = async (): Promise<void> => {
     draining = true;
     entrance?.close();
-    await door.settled();
+    await door.close();
     await Promise.all([...all].map((worker) => worker.close(times.waitMs + lastWordsMs)));
     if (internal) await drain(internal, 1_000);
   };
@@ -160,7 +167,6 @@ export const startTokenWorkers = async (options: TokenWorkersOptions): Promise<T
   try {
     for (const place of places.keys()) places[place] = hire({ succeeds: false });
     await Promise.all(places.map((worker) => worker?.serving));
-    for (const worker of all) door.admit(worker);
     metrics.combineWith(async (own) => {
       await Promise.all([...all].map((worker) => worker.refreshMetrics()));
       return ledger.sum(

@@ -31,6 +31,7 @@ export const runTokenWorker = (options: WorkerOptions): void => {
   for (const signal of ['SIGTERM', 'SIGINT', 'SIGHUP', 'SIGUSR2'] as const) process.on(signal, () => {});
   const tell = (message: FromWorker): void => void process.send?.(message);
   let serving: Serving | undefined;
+  let lastTaken = 0;
   let draining = false;
 
   const obey = async (message: ToWorker, connection: Socket | undefined): Promise<void> => {
@@ -40,10 +41,12 @@ export const runTokenWorker = (options: WorkerOptions): void => {
         if (draining) serving.service.beginDrain(); // told while it started, and nobody may take it for ready
         return tell({ type: 'serving' });
       case 'connection':
-        if (connection) serving?.take(connection);
-        return tell({ type: 'taken', id: message.id });
+        lastTaken = message.id;
+        if (serving) serving.take(connection as Socket);
+        else connection?.destroy();
+        return tell({ type: 'taken', id: message.id, hasIt: true });
       case 'is_it_taken':
-        return tell({ type: 'taken', id: message.id });
+        return tell({ type: 'taken', id: message.id, hasIt: message.id === lastTaken });
       case 'ask':
         if (!serving) return;
         return tell({ type: 'answer', id: message.id, answer: await answer(serving, message.about) });
@@ -58,10 +61,9 @@ export const runTokenWorker = (options: WorkerOptions): void => {
         await serving?.telemetry.stop(flushMs);
         return tell({ type: 'closed', metrics: (await serving?.telemetry.metrics.snapshot()) ?? [] });
       case 'end':
-        return process.disconnect?.();
+        return process.disconnect?.(); // and that is the end, as it is when the parent is lost
     }
   };
-  process.once('disconnect', () => process.exit()); // also when the parent is lost
   process.on('message', (message: ToWorker, connection?: Socket) => {
     obey(message, connection).catch((error: Error) => {
       tell({ type: 'failed', message: error.message, away: isAway(error) });

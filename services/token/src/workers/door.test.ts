@@ -85,6 +85,27 @@ test('one that does not answer is passed over until it does', async () => {
   assert.deepEqual(one.got.length, 2);
 });
 
+test('where all are slow a connection waits for the first who is not', async () => {
+  const door = createDoor();
+  const [one, two, three] = [receiver(), receiver(), receiver()];
+  door.admit(two);
+  door.admit(one);
+  for (const each of [one, two]) each.hang();
+  for (const name of names) door.pass(connection(name));
+  await pause(1_200);
+  for (const name of ['f', 'g', 'h']) door.pass(connection(name));
+  two.goOn();
+  await pause(1_200);
+  assert.deepEqual(one.got, ['a']);
+  assert.deepEqual(two.got.toSorted(), ['b', 'c', 'd', 'e', 'f', 'g', 'h']);
+  door.dismiss(two);
+  door.pass(connection('i'));
+  door.admit(three);
+  await pause(1_200);
+  assert.deepEqual(three.got, ['i'], 'who comes later as well');
+  one.goOn();
+});
+
 test('where nobody serves a connection is closed, and where only one is left it waits for that one', async () => {
   const door = createDoor();
   const refused = connection('refused');
@@ -127,7 +148,7 @@ test('where the only one has ended connections are closed', async () => {
   assert.ok(refused.destroyed);
 });
 
-test('the end waits a second for one that does not answer, and closes what waits for it', async () => {
+test('the end waits only a moment for one that does not answer, and closes what waits for it', async () => {
   const door = createDoor();
   const one = receiver();
   one.hang();

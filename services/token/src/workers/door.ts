@@ -3,7 +3,10 @@ import { setTimeout as pause } from 'node:timers/promises';
 
 /** Who connections are handed to. */
 export type Receiver = {
-  /** Takes a connection from which nothing was read, one at a time. Resolves to false when it will never have it. */
+  /**
+   * Takes a connection from which nothing was read, one at a time. Resolves to whether it is spent: taken, or lost with a
+   * receiver that may have read from it. One that is not may go to another.
+   */
   take(connection: Socket): Promise<boolean>;
 };
 
@@ -17,7 +20,7 @@ export type Door = {
   admit(receiver: Receiver): void;
   /** Gets nothing more. */
   dismiss(receiver: Receiver): void;
-  /** Hands out what waits, and closes what is left after a second. */
+  /** Hands out what waits, for a moment, and closes what is left. */
   close(): Promise<void>;
 };
 
@@ -31,6 +34,8 @@ type Lane = {
 
 /** A process that is stopped or hangs does not answer; one that is busy does. */
 const patienceMs = 1_000;
+/** Of a process that is told to end within a time. */
+const lastPatienceMs = 300;
 
 /** How many are before one that comes now. */
 const lengthOf = ({ waiting, serving }: Lane): number => waiting.length + (serving ? 1 : 0);
@@ -58,18 +63,20 @@ export const createDoor = (): Door => {
 
   const serve = async (lane: Lane): Promise<void> => {
     for (let connection = lane.waiting.shift(); connection; connection = lane.waiting.shift()) {
-      const impatience = setTimeout(() => {
+      // Again and again: where all are slow some wait here, until there is one who is not.
+      const impatience = setInterval(() => {
         lane.isSlow = true;
         passElsewhere(lane);
       }, patienceMs);
-      const hasIt = await lane.receiver.take(connection);
-      clearTimeout(impatience);
-      lane.isSlow = !hasIt;
-      if (hasIt) continue;
+      const isSpent = await lane.receiver.take(connection);
+      clearInterval(impatience);
+      lane.isSlow = !isSpent;
+      if (isSpent) continue;
+      setTimeout(() => {
+        lane.isSlow = false;
+      }, patienceMs).unref();
       passElsewhere(lane);
-      put(connection, shortest(quick()));
-      await pause(patienceMs, undefined, { ref: false });
-      lane.isSlow = false;
+      put(connection, shortest(quick())); // and to nobody slow, or it might come back for ever
     }
     lane.serving = undefined;
   };
@@ -90,8 +97,10 @@ export const createDoor = (): Door => {
       if (lane) passElsewhere(lane);
     },
     async close() {
-      const served = Promise.all(lanes.map(({ serving }) => serving));
-      await Promise.race([served, pause(patienceMs, undefined, { ref: false })]);
+      const late = pause(lastPatienceMs, 'late', { ref: false });
+      const busy = () => lanes.flatMap(({ serving }) => serving ?? []);
+      for (let all = busy(); all.length > 0; all = busy())
+        if ((await Promise.race([Promise.all(all), late])) === 'late') break;
       for (const { waiting } of lanes.splice(0)) for (const connection of waiting.splice(0)) connection.destroy();
     },
   };

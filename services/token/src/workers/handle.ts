@@ -54,16 +54,16 @@ export const startWorker = (start: WorkerStart): WorkerHandle => {
   let isClosed = false;
   let isGone = false;
   let lastId = 0;
-  let passing: { id: number; connection: Socket; over: (hasIt: boolean) => void } | undefined;
+  let passing: { id: number; connection: Socket; over: (isSpent: boolean) => void } | undefined;
 
   const tell = (message: ToWorker, connection?: Socket): void => {
     // One that has just died is noticed by its end, not by our words.
     if (worker.connected) worker.send(message, connection, { keepOpen: true }, () => {});
   };
   /** Ours is closed by us: Node would do so only on arrival, and a client would wait for ever for a worker that died before. */
-  const endPassing = (hasIt: boolean): void => {
-    if (hasIt) passing?.connection.destroy();
-    passing?.over(hasIt);
+  const endPassing = (isSpent: boolean): void => {
+    if (isSpent) passing?.connection.destroy();
+    passing?.over(isSpent);
     passing = undefined;
   };
   const end = (why: string): void => {
@@ -78,8 +78,8 @@ export const startWorker = (start: WorkerStart): WorkerHandle => {
     else if (message.type === 'serving') serving.resolve();
     else if (message.type === 'failed')
       serving.reject(message.away ? new StoreUnavailable(message.message) : new Error(message.message));
-    else if (message.type === 'taken') {
-      if (message.id === passing?.id) endPassing(message.hasIt);
+    else if (message.type === 'taken' || message.type === 'not_taken') {
+      if (message.id === passing?.id) endPassing(message.type === 'taken');
     } else if (message.type === 'answer') answers.emit(String(message.id), message.answer);
     else if (message.type === 'closed') {
       isClosed = true;
@@ -127,9 +127,9 @@ export const startWorker = (start: WorkerStart): WorkerHandle => {
       const id = lastId;
       const { promise, resolve } = Promise.withResolvers<boolean>();
       const inDoubt = setTimeout(() => tell({ type: 'is_it_taken', id }), answerMs);
-      const over = (hasIt: boolean): void => {
+      const over = (isSpent: boolean): void => {
         clearTimeout(inDoubt);
-        resolve(hasIt);
+        resolve(isSpent);
       };
       passing = { id, connection, over };
       tell({ type: 'connection', id }, connection);

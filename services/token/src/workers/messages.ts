@@ -32,8 +32,10 @@ export type ToWorker =
 export type FromWorker =
   | { type: 'up' }
   | { type: 'serving' }
-  /** A connection is lost on its way where the worker has run out of descriptors. */
-  | { type: 'taken'; id: number; hasIt: boolean }
+  | { type: 'taken'; id: number }
+  /** It was lost on its way, as connections are where the worker has run out of descriptors. */
+  | { type: 'not_taken'; id: number }
+  /** `away`: waiting may mend it. */
   | { type: 'failed'; message: string; away: boolean }
   | { type: 'answer'; id: number; answer: MetricsSnapshot | Report }
   /** The last word on its metrics. */

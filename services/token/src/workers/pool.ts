@@ -1,6 +1,6 @@
 /**
- * Several token processes behind one port of one machine. This is their parent: it accepts connections and hands them out in
- * turn, starts workers anew when they end, adds up their metrics, speaks for their readiness, and answers no request of a
+ * Several token processes behind one port of one machine. This is their parent: it accepts connections and hands them out
+ * evenly, starts workers anew when they end, adds up their metrics, speaks for their readiness, and answers no request of a
  * client itself. Each worker is what a pod is elsewhere and shares nothing with the others but the port.
  */
 import { setTimeout as pause } from 'node:timers/promises';
@@ -95,16 +95,25 @@ export const startTokenWorkers = async (options: TokenWorkersOptions): Promise<T
     return worker;
   };
 
+  /** Gives it the place, and lets whoever had it leave. */
+  const seat = async (worker: WorkerHandle, place: number): Promise<void> => {
+    const before = places[place];
+    places[place] = worker;
+    if (!before) return;
+    door.dismiss(before);
+    await before.close(times.waitMs + lastWordsMs, { relieved: true });
+  };
+
   /** Puts a worker into an empty place, however many attempts that takes. */
   const fill = async (place: number): Promise<void> => {
     for (let pauseMs = rests[place] ?? firstPauseMs; !draining; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
       await pause(pauseMs);
-      if (draining) return;
+      if (draining || places[place]) return;
       let worker: WorkerHandle | undefined;
       try {
         worker = hire();
         await worker.serving;
-        places[place] = worker;
+        await seat(worker, place);
         logger.info({ place }, 'a worker serves in its place');
         return;
       } catch (error) {
@@ -117,8 +126,7 @@ export const startTokenWorkers = async (options: TokenWorkersOptions): Promise<T
   const renewAll = async (): Promise<void> => {
     for (const place of places.keys()) {
       if (draining) return;
-      const old = places[place];
-      if (!old) continue; // it is being started anyway
+      if (!places[place]) continue; // it is being started anyway
       let worker: WorkerHandle | undefined;
       try {
         worker = hire();
@@ -130,11 +138,7 @@ export const startTokenWorkers = async (options: TokenWorkersOptions): Promise<T
         logger.error({ place, reason: (error as Error).message }, 'a worker could not be renewed; the old ones stay');
         return;
       }
-      // One that has ended meanwhile has a successor on its way, and the place is that one's.
-      const leaving = places[place] === old ? old : worker;
-      if (leaving === old) places[place] = worker;
-      door.dismiss(leaving);
-      await leaving.close(times.waitMs + lastWordsMs, { relieved: true });
+      await seat(worker, place);
       logger.info({ place }, 'a worker was renewed');
     }
   };

@@ -44,9 +44,9 @@ export const runTokenWorker = (options: WorkerOptions): void => {
         lastTaken = message.id;
         if (serving) serving.take(connection as Socket);
         else connection?.destroy();
-        return tell({ type: 'taken', id: message.id, hasIt: true });
+        return tell({ type: 'taken', id: message.id });
       case 'is_it_taken':
-        return tell({ type: 'taken', id: message.id, hasIt: message.id === lastTaken });
+        return tell({ type: message.id === lastTaken ? 'taken' : 'not_taken', id: message.id });
       case 'ask':
         if (!serving) return;
         return tell({ type: 'answer', id: message.id, answer: await answer(serving, message.about) });

@@ -41,8 +41,8 @@ const lastPatienceMs = 300;
 const lengthOf = ({ waiting, serving }: Lane): number => waiting.length + (serving ? 1 : 0);
 
 /** The first of the shortest. */
-const shortest = ([first, ...others]: readonly Lane[]): Lane | undefined =>
-  others.reduce((best, lane) => (best && lengthOf(best) <= lengthOf(lane) ? best : lane), first);
+const shortest = (lanes: readonly Lane[]): Lane | undefined =>
+  lanes.toSorted((one, other) => lengthOf(one) - lengthOf(other))[0];
 
 export const createDoor = (): Door => {
   /** Who had one last comes last. */

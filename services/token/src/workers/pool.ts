@@ -95,8 +95,21 @@ export const startTokenWorkers = async (options: TokenWorkersOptions): Promise<T
     return worker;
   };
 
-  /** Gives it the place, and lets whoever had it leave. */
-  const seat = async (worker: WorkerHandle, place: number): Promise<void> => {
+  /**
+   * Gives the place to a new worker once that serves, and lets whoever had it leave.
+   *
+   * @returns why none came to serve
+   */
+  const occupy = async (place: number): Promise<string | undefined> => {
+    let worker: WorkerHandle | undefined;
+    try {
+      worker = hire();
+      await worker.serving;
+    } catch (error) {
+      worker?.kill();
+      return (error as Error).message;
+    }
+    if (draining) return;
     const before = places[place];
     places[place] = worker;
     if (!before) return;
@@ -109,17 +122,9 @@ export const startTokenWorkers = async (options: TokenWorkersOptions): Promise<T
     for (let pauseMs = rests[place] ?? firstPauseMs; !draining; pauseMs = Math.min(pauseMs * 2, longestPauseMs)) {
       await pause(pauseMs);
       if (draining || places[place]) return;
-      let worker: WorkerHandle | undefined;
-      try {
-        worker = hire();
-        await worker.serving;
-        await seat(worker, place);
-        logger.info({ place }, 'a worker serves in its place');
-        return;
-      } catch (error) {
-        logger.error({ place, reason: (error as Error).message }, 'a worker could not be started; trying again');
-        worker?.kill();
-      }
+      const reason = await occupy(place);
+      if (reason === undefined) return logger.info({ place }, 'a worker serves in its place');
+      logger.error({ place, reason }, 'a worker could not be started; trying again');
     }
   };
 
@@ -127,18 +132,10 @@ export const startTokenWorkers = async (options: TokenWorkersOptions): Promise<T
     for (const place of places.keys()) {
       if (draining) return;
       if (!places[place]) continue; // it is being started anyway
-      let worker: WorkerHandle | undefined;
-      try {
-        worker = hire();
-        await worker.serving;
-        if (draining) return;
-      } catch (error) {
-        worker?.kill();
-        if (draining) return;
-        logger.error({ place, reason: (error as Error).message }, 'a worker could not be renewed; the old ones stay');
-        return;
-      }
-      await seat(worker, place);
+      const reason = await occupy(place);
+      if (draining) return;
+      if (reason !== undefined)
+        return logger.error({ place, reason }, 'a worker could not be renewed; the old ones stay');
       logger.info({ place }, 'a worker was renewed');
     }
   };

@@ -85,6 +85,27 @@ test('a slow way passes everything, later', async () => {
   line.end();
 });
 
+test('what is on a slow way stays before what comes when that is slow no more, and waits out a silence', async () => {
+  const line = open();
+  line.say('one');
+  await eventually(() => line.state.heard === 'one');
+  proxy.set('slow');
+  line.say(' two');
+  await sleep(50);
+  proxy.set('open');
+  line.say(' three');
+  await eventually(() => line.state.heard === 'one two three');
+  proxy.set('slow');
+  line.say(' four');
+  await sleep(50);
+  proxy.set('silent');
+  await sleep(500);
+  assert.equal(line.state.heard, 'one two three');
+  proxy.set('open');
+  await eventually(() => line.state.heard === 'one two three four');
+  line.end();
+});
+
 const startup = (fields: Record<string, string>): Buffer => {
   const body = Buffer.from(`${Object.entries(fields).flat().join('\0')}\0\0`);
   const head = Buffer.alloc(8);

@@ -29,7 +29,13 @@ export type TcpProxyOptions<Class extends string> = {
 
 const SLOW_MS = 200;
 
-type Connection<Class> = { class: Class | undefined; down: Socket; up: Socket | undefined };
+type Connection<Class> = {
+  class: Class | undefined;
+  down: Socket;
+  up: Socket | undefined;
+  /** From where a packet is on its slow way: nothing more is read there, or it would overtake that one. */
+  delayed: Set<Socket>;
+};
 
 /** Starts listening on a free port of 127.0.0.1. */
 export const startProxy = async <Class extends string>(options: TcpProxyOptions<Class>): Promise<TcpProxy<Class>> => {
@@ -48,7 +54,7 @@ export const startProxy = async <Class extends string>(options: TcpProxyOptions<
     if (passage === 'refused') break_(connection);
     for (const socket of [connection.down, connection.up]) {
       if (passage === 'silent') socket?.pause();
-      else socket?.resume();
+      else if (socket && !connection.delayed.has(socket)) socket.resume();
     }
   };
 
@@ -63,10 +69,14 @@ export const startProxy = async <Class extends string>(options: TcpProxyOptions<
       };
       if (passageOf(connection) !== 'slow') return write();
       from.pause();
-      setTimeout(() => {
+      connection.delayed.add(from);
+      const arrive = () => {
+        if (passageOf(connection) === 'silent') return void setTimeout(arrive, SLOW_MS);
+        connection.delayed.delete(from);
         write();
-        if (passageOf(connection) !== 'silent') from.resume();
-      }, SLOW_MS);
+        from.resume();
+      };
+      setTimeout(arrive, SLOW_MS);
     });
     from.on('end', () => to.end());
     from.on('close', () => to.destroy());
@@ -87,7 +97,12 @@ export const startProxy = async <Class extends string>(options: TcpProxyOptions<
   };
 
   const server = createServer((down) => {
-    const connection: Connection<Class> = { class: classify ? undefined : classes[0], down, up: undefined };
+    const connection: Connection<Class> = {
+      class: classify ? undefined : classes[0],
+      down,
+      up: undefined,
+      delayed: new Set(),
+    };
     connections.add(connection);
     down.setNoDelay(true).on('error', () => {});
     down.on('close', () => {

@@ -68,6 +68,26 @@ test('Redis: the budget is one also after the scripts were flushed', async () =>
   assert.equal((await here.take(key, 5)).remaining, 14);
 });
 
+test('Redis: where its clock has gone back, as when a replica takes over, nobody waits for longer than two buckets', async () => {
+  const { limit } = createRateLimiter({ redis, maxKeys: 1000, pseudonym });
+  const quick = limit('device_codes', { ratePerSecond: 2, burst: 2 });
+  const requests = limit('requests', { ratePerSecond: 2, burst: 2 });
+  const inAnHour = String(Date.now() + 3_600_000);
+  for (const [name, ask] of [
+    ['device_codes', (key: string) => quick.take(key)],
+    ['requests', async (key: string) => requests.takeNow(key)],
+  ] as const) {
+    const key = randomName();
+    await redis.run('limit', (client) => client.set(`${redis.prefix}limit:${name}:${key}`, inAnHour));
+    await ask(key);
+    await setTimeout(100);
+    const { allowed, resetSeconds } = await ask(key);
+    assert.deepEqual([name, allowed, resetSeconds <= 3], [name, false, true]);
+    await setTimeout(2_100);
+    assert.ok((await ask(key)).allowed, name);
+  }
+});
+
 test('Redis: a limit that does not wait still learns what other pods gave', async () => {
   const one = createRateLimiter({ redis, maxKeys: 1000, pseudonym }).limit('requests', slow);
   const two = createRateLimiter({ redis: await connectRedis(place), maxKeys: 1000, pseudonym }).limit('requests', slow);

@@ -19,7 +19,9 @@ return redis.call('SET', KEYS[1], '1', 'NX', 'PX', string.format('%d', lasts)) a
 
 /**
  * A token bucket as one number: the moment it will be full again ("generic cell rate algorithm"). Redis' own clock counts,
- * because a bucket drains in milliseconds and the clocks of pods do not agree to the millisecond.
+ * because a bucket drains in milliseconds and the clocks of pods do not agree to the millisecond. It may go back, as when a
+ * replica with another clock takes over: nobody owes more than a second bucket, which is beyond what several pods may give
+ * too much at once.
  *
  * ARGV: milliseconds a token takes to come back, milliseconds until an empty bucket is full, tokens to take, 1 to take
  * them whatever is left. Returns whether they were taken, and the milliseconds until the bucket is full.
@@ -27,9 +29,11 @@ return redis.call('SET', KEYS[1], '1', 'NX', 'PX', string.format('%d', lasts)) a
 export const chargeScript = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + time[2] / 1000
-local full = math.max(now, tonumber(redis.call('GET', KEYS[1]) or '0'))
+local said, most = tonumber(redis.call('GET', KEYS[1]) or '0'), now + 2 * ARGV[2]
+local full = math.max(now, math.min(said, most))
 local after = full + ARGV[1] * ARGV[3]
 if ARGV[4] ~= '1' and after - now > ARGV[2] + 0.001 then
+  if said > most then redis.call('SET', KEYS[1], string.format('%.3f', full), 'PX', math.ceil(full - now)) end
   return { 0, string.format('%.3f', full - now) }
 end
 redis.call('SET', KEYS[1], string.format('%.3f', after), 'PX', math.max(1, math.ceil(after - now)))

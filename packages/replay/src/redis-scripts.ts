@@ -18,10 +18,9 @@ return redis.call('SET', KEYS[1], '1', 'NX', 'PX', string.format('%d', lasts)) a
 `;
 
 /**
- * A token bucket as one number: the moment it will be full again ("generic cell rate algorithm"). Redis' own clock counts,
- * because a bucket drains in milliseconds and the clocks of pods do not agree to the millisecond. It may go back, as when a
- * replica with another clock takes over: nobody owes more than a second bucket, which is beyond what several pods may give
- * too much at once.
+ * A token bucket as the moment it will be full again ("generic cell rate algorithm"), and the moment that was reckoned. Redis'
+ * own clock counts, because a bucket drains in milliseconds and the clocks of pods do not agree to the millisecond. It may go
+ * back, as when a replica with another clock takes over: what was owed then is owed from now on.
  *
  * ARGV: milliseconds a token takes to come back, milliseconds until an empty bucket is full, tokens to take, 1 to take
  * them whatever is left. Returns whether they were taken, and the milliseconds until the bucket is full.
@@ -29,14 +28,18 @@ return redis.call('SET', KEYS[1], '1', 'NX', 'PX', string.format('%d', lasts)) a
 export const chargeScript = `
 local time = redis.call('TIME')
 local now = time[1] * 1000 + time[2] / 1000
-local said, most = tonumber(redis.call('GET', KEYS[1]) or '0'), now + 2 * ARGV[2]
-local full = math.max(now, math.min(said, most))
+local full, at = string.match(redis.call('GET', KEYS[1]) or '0 0', '(%S+) (%S+)')
+local back = math.max(0, at - now)
+full = math.max(now, full - back)
+local function keep(value)
+  redis.call('SET', KEYS[1], string.format('%.3f %.3f', value, now), 'PX', math.max(1, math.ceil(value - now)))
+end
 local after = full + ARGV[1] * ARGV[3]
 if ARGV[4] ~= '1' and after - now > ARGV[2] + 0.001 then
-  if said > most then redis.call('SET', KEYS[1], string.format('%.3f', full), 'PX', math.ceil(full - now)) end
+  if back > 0 then keep(full) end
   return { 0, string.format('%.3f', full - now) }
 end
-redis.call('SET', KEYS[1], string.format('%.3f', after), 'PX', math.max(1, math.ceil(after - now)))
+keep(after)
 return { 1, string.format('%.3f', after - now) }
 `;
 

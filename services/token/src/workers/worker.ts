@@ -42,7 +42,7 @@ export const runTokenWorker = (options: WorkerOptions): void => {
         return tell({ type: 'serving' });
       case 'connection':
         lastTaken = message.id;
-        if (serving) serving.take(connection as Socket);
+        if (connection && serving) serving.take(connection);
         else connection?.destroy();
         return tell({ type: 'taken', id: message.id });
       case 'is_it_taken':

@@ -36,6 +36,13 @@ const eventually = async (holds: () => boolean): Promise<void> => {
     await sleep(5);
   }
 };
+/** A connection that has said `one`, and heard it. */
+const begun = async () => {
+  const line = open();
+  line.say('one');
+  await eventually(() => line.state.heard === 'one');
+  return line;
+};
 
 test('a class of connections is cut, the other is not, and new ones are refused until it is open again', async () => {
   const [loud, quiet] = [open(), open()];
@@ -57,9 +64,7 @@ test('a class of connections is cut, the other is not, and new ones are refused 
 });
 
 test('in silence nothing passes, and what was said arrives in order when it is over', async () => {
-  const line = open();
-  line.say('one');
-  await eventually(() => line.state.heard === 'one');
+  const line = await begun();
   proxy.set('silent');
   line.say(' two');
   line.say(' three');
@@ -73,9 +78,7 @@ test('in silence nothing passes, and what was said arrives in order when it is o
 });
 
 test('a slow way passes everything, later', async () => {
-  const line = open();
-  line.say('one');
-  await eventually(() => line.state.heard === 'one');
+  const line = await begun();
   proxy.set('slow');
   const started = performance.now();
   line.say('two');
@@ -86,9 +89,7 @@ test('a slow way passes everything, later', async () => {
 });
 
 test('what is on a slow way stays before what comes when that is slow no more, and waits out a silence', async () => {
-  const line = open();
-  line.say('one');
-  await eventually(() => line.state.heard === 'one');
+  const line = await begun();
   proxy.set('slow');
   line.say(' two');
   await sleep(50);

@@ -71,6 +71,7 @@ export const startProxy = async <Class extends string>(options: TcpProxyOptions<
       from.pause();
       connection.delayed.add(from);
       const arrive = () => {
+        if (from.destroyed) return;
         if (passageOf(connection) === 'silent') return void setTimeout(arrive, SLOW_MS);
         connection.delayed.delete(from);
         write();

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
-import { createDoor } from './door.ts';
+import { createDoor, type Door } from './door.ts';
 
 /** A connection that has a name, and knows whether it was closed. */
 const connection = (name: string) => {
@@ -34,14 +34,22 @@ const receiver = () => {
 };
 /** Nobody who does not hang has anything to do afterwards. */
 const settled = () => pause(0);
-const names = ['a', 'b', 'c', 'd', 'e'] as const;
-
-test('connections are handed out in turn, however many come at once', async () => {
+const names = ['a', 'b', 'c', 'd', 'e'];
+const passAll = (door: Door, named: readonly string[]): void => {
+  for (const name of named) door.pass(connection(name));
+};
+/** A door with two receivers; `one` is the first in turn. */
+const withTwo = () => {
   const door = createDoor();
   const [one, two] = [receiver(), receiver()];
   door.admit(two);
   door.admit(one);
-  for (const name of names) door.pass(connection(name));
+  return { door, one, two };
+};
+
+test('connections are handed out in turn, however many come at once', async () => {
+  const { door, one, two } = withTwo();
+  passAll(door, names);
   await settled();
   assert.deepEqual(
     [one.got, two.got],
@@ -53,12 +61,9 @@ test('connections are handed out in turn, however many come at once', async () =
 });
 
 test('what waits for one that is dismissed goes to the others', async () => {
-  const door = createDoor();
-  const [one, two] = [receiver(), receiver()];
-  door.admit(two);
-  door.admit(one);
+  const { door, one, two } = withTwo();
   one.hang();
-  for (const name of names) door.pass(connection(name));
+  passAll(door, names);
   assert.deepEqual(one.got, ['a'], 'one in hand at a time');
   door.dismiss(one);
   door.dismiss(one);
@@ -68,32 +73,27 @@ test('what waits for one that is dismissed goes to the others', async () => {
 });
 
 test('one that does not answer is passed over until it does', async () => {
-  const door = createDoor();
-  const [one, two] = [receiver(), receiver()];
-  door.admit(two);
-  door.admit(one);
+  const { door, one, two } = withTwo();
   one.hang();
-  for (const name of names) door.pass(connection(name));
+  passAll(door, names);
   await pause(1_200);
-  for (const name of ['f', 'g']) door.pass(connection(name));
+  passAll(door, ['f', 'g']);
   await settled();
   assert.deepEqual([one.got, two.got], [['a'], ['b', 'd', 'c', 'e', 'f', 'g']]);
   one.goOn();
   await settled();
-  for (const name of ['h', 'i']) door.pass(connection(name));
+  passAll(door, ['h', 'i']);
   await settled();
-  assert.deepEqual(one.got.length, 2);
+  assert.equal(one.got.length, 2);
 });
 
 test('where all are slow a connection waits for the first who is not', async () => {
-  const door = createDoor();
-  const [one, two, three] = [receiver(), receiver(), receiver()];
-  door.admit(two);
-  door.admit(one);
+  const { door, one, two } = withTwo();
+  const three = receiver();
   for (const each of [one, two]) each.hang();
-  for (const name of names) door.pass(connection(name));
+  passAll(door, names);
   await pause(1_200);
-  for (const name of ['f', 'g', 'h']) door.pass(connection(name));
+  passAll(door, ['f', 'g', 'h']);
   two.goOn();
   await pause(1_200);
   assert.deepEqual(one.got, ['a']);
@@ -114,25 +114,22 @@ test('where nobody serves a connection is closed, and where only one is left it 
   const one = receiver();
   one.hang();
   door.admit(one);
-  for (const name of names) door.pass(connection(name));
+  passAll(door, names);
   await pause(1_200);
   assert.deepEqual(one.got, ['a']);
   one.goOn();
   await settled();
-  assert.deepEqual(one.got, [...names]);
+  assert.deepEqual(one.got, names);
 });
 
 test('what waits for one that ends goes to the others, before anybody has dismissed it', async () => {
-  const door = createDoor();
-  const [one, two] = [receiver(), receiver()];
-  door.admit(two);
-  door.admit(one);
+  const { door, one, two } = withTwo();
   one.hang();
-  for (const name of names) door.pass(connection(name));
+  passAll(door, names);
   one.end();
   await settled();
   assert.deepEqual([one.got, two.got], [['a'], ['b', 'd', 'e', 'c']]);
-  for (const name of ['f', 'g']) door.pass(connection(name));
+  passAll(door, ['f', 'g']);
   await settled();
   assert.deepEqual(two.got.slice(4), ['f', 'g']);
 });
